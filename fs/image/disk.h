@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A disk as the mount, restore, verify and boot see it: one source, its
+ * partition table, the encrypted volumes that the keys open, and the views in
+ * which its bytes can be read (DESIGN.md, section 7).  Opening reads tables
+ * and headers and unlocks; after that the object is immutable and any number
+ * of threads may open views of it.
+ */
+#ifndef ADE_FS_IMAGE_DISK_H
+#define ADE_FS_IMAGE_DISK_H
+
+#include "fs/image/blockdev.h"
+#include "fs/keys/keyring.h"
+
+struct disk_options {
+	bool partial;			/* show what opens; locked volumes stay ciphertext in disk.raw */
+	bool try_all_keys;		/* no limit of 16 KDF runs */
+	uint64_t max_kdf_memory;	/* bytes; 0: 1 GiB */
+	const char *const *headers;	/* header=[DISK:]FILE[@OFFSET], already without DISK: */
+	size_t n_headers;
+};
+
+enum disk_state { DISK_PLAIN, DISK_OPEN, DISK_LOCKED, DISK_DAMAGED, DISK_UNSUPPORTED };
+
+struct disk;
+
+/* Open what SPEC names as one disk: a raw image, fixed VHD or block device.
+ * Recognises and refuses dynamic VHD, VHDX, qcow2, VMDK (ENOTSUP, with the
+ * qemu-img line), empty files and folders (EINVAL).  Read-only.
+ * *vhd is set when the source carries a VHD footer (the returned device then
+ * still includes it). */
+struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err);
+
+/* Takes source on success and failure.  keys is borrowed and must outlive the
+ * disk; NULL: none.  A key that does not open a volume is no failure here:
+ * the volume is DISK_LOCKED, disk_check_keys() tells. */
+struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
+		       const struct disk_options *opts, struct error *err);
+struct disk *disk_ref(struct disk *d);
+void disk_unref(struct disk *d);
+
+/* The rule of the mount: 0; -EKEYREJECTED when keys were named and one opens
+ * nothing (12); *warning (may be NULL) gets words when volumes stay locked
+ * because no key was named. */
+int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
+
+/* Views: "disk.raw", "disk.vhd", "p1.raw", …, "encrypted/disk.raw", "encrypted/disk.vhd".
+ * The list is fixed after disk_open(). */
+struct disk_view { const char *name; uint64_t size; };
+size_t disk_n_views(const struct disk *d);
+const struct disk_view *disk_view_at(const struct disk *d, size_t i);
+
+/* A new reference in *out.  -ENOKEY / -EACCES with words when a volume in it
+ * is locked, -EBADMSG / -ENOTSUP when damaged or unsupported. */
+int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error *err);
+
+/* info.json (the same that `adebackup inspect --json` prints): malloc'ed text, NULL: no memory. */
+char *disk_info_json(const struct disk *d);
+
+DEFINE_CLEANUP(struct disk *, disk_unref);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The volume keys that the user named, in the order in which they are tried:
+ * .BEK files, passphrase files, folders of both, recovery passwords,
+ * passwords, and key stores.  BEKs are found by GUID, so a thousand of them
+ * cost nothing; passphrases cost a KDF run each and are rationed.
+ * Filled once (keyring_add_*), then read-only and safe for many threads, apart
+ * from the used marks, which are atomic.
+ */
+#ifndef ADE_FS_KEYS_KEYRING_H
+#define ADE_FS_KEYS_KEYRING_H
+
+#include "crypto/cleanup.h"
+#include "crypto/error.h"
+#include "crypto/secret.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum key_kind { KEY_BEK, KEY_PASSPHRASE, KEY_RECOVERY_PASSWORD, KEY_PASSWORD };
+
+struct key {
+	enum key_kind kind;
+	char name[256];			/* file name for messages; never the key */
+	char guid[40];			/* KEY_BEK: protector GUID, upper case; else empty */
+	struct secret *bytes;		/* the file's bytes as they are (recovery, password: trimmed newline) */
+	bool named;			/* by the user one by one (bek=…), not found in a folder */
+	_Atomic bool used;		/* opened a volume */
+};
+
+struct keyring;
+
+struct keyring *keyring_new(void);
+void keyring_free(struct keyring *r);
+
+/* path: a file, "-" (stdin) or "fd:N".  Read whole, at most 1 MiB, into secrets.
+ * 0 or -errno with words (ENOENT, EACCES, EBADMSG: empty file, …). */
+int keyring_add_file(struct keyring *r, enum key_kind kind_hint, const char *path, struct error *err);
+/* bek=: decides BEK or passphrase by content. */
+int keyring_add_bek(struct keyring *r, const char *path, struct error *err);
+/* keys=: each regular file below 1 MiB in the folder, ADE's names first. */
+int keyring_add_dir(struct keyring *r, const char *dir, struct error *err);
+/* Take a secret that somebody fetched (Key Vault, capsule, prompt). */
+int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
+		       struct secret *bytes_taken, struct error *err);
+
+size_t keyring_count(const struct keyring *r);
+struct key *keyring_at(struct keyring *r, size_t i);		/* in trying order; borrowed */
+struct key *keyring_find_bek(struct keyring *r, const char *guid);	/* by GUID, any case; NULL: none */
+
+/* The first named key that opened nothing, or NULL. */
+const struct key *keyring_first_unused(const struct keyring *r);
+
+DEFINE_CLEANUP(struct keyring *, keyring_free);
+
+#endif
