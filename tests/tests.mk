@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# How the tests are run; what they are made of is in the Makefile.
+.PHONY: check check-static check-unit check-asan check-tsan check-fuzz check-e2e
+
+check: test-deps	## all tests; ends with "N passed, N failed, N skipped"
+	@tests/run $(TESTS)
+check-static check-unit check-asan check-tsan check-fuzz check-e2e: check-%: test-deps	## one kind of tests
+	@tests/run $* $(TESTS)
+
+.PHONY: test-deps
+test-deps:
+	@tools/dev/install-deps test
