@@ -7,6 +7,12 @@ check: test-deps	## all tests; ends with "N passed, N failed, N skipped"
 check-static check-unit check-asan check-tsan check-fuzz check-e2e: check-%: test-deps	## one kind of tests
 	@tests/run $* $(TESTS)
 
+
+# Single checks of the source, without building or installing.
+.PHONY: check-layers check-headers check-size check-banned check-scripts check-manpages
+check-layers check-headers check-size check-banned check-scripts check-manpages: check-%:	## one check of the source
+	@tests/static/$*
+
 .PHONY: test-deps
 test-deps:
 	@tools/dev/install-deps test
