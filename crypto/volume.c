@@ -19,7 +19,7 @@ static int check_extents(const struct sector_cipher *cipher, const struct crypt_
 		if (e->kind != EXTENT_ZERO && !range_fits(e->src, e->len, container_size))
 			return error_set(err, EBADMSG,
 					 "volume map: row %zu lies outside the volume", i);
-		if (e->kind == EXTENT_CRYPT && (e->off % sector || (i + 1 < n_ext && e->len % sector)))
+		if (e->kind == EXTENT_CRYPT && (e->off % sector || e->len % sector))
 			return error_set(err, EBADMSG,
 					 "volume map: row %zu is not a multiple of the sector", i);
 	}

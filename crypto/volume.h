@@ -17,8 +17,7 @@
 
 enum extent_kind { EXTENT_CRYPT, EXTENT_CLEAR, EXTENT_ZERO };
 
-/* off, len, src are bytes and multiples of 512; CRYPT rows also of the sector
- * size, except that the last row of a volume may end short of it. */
+/* off, len, src are bytes; CRYPT rows are whole sectors. */
 struct crypt_extent {
 	uint64_t off, len;	/* in the plaintext volume */
 	uint64_t src;		/* in the container */

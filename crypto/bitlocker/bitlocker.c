@@ -177,7 +177,7 @@ struct bitlocker *bitlocker_open(const struct reader *r, struct error *err)
 	if (fve_boot_parse(sector, &b->boot, err) < 0 || read_copies(b, r, err) < 0 ||
 	    read_protectors(b, err) < 0)
 		return NULL;
-	fill_info(b, r->size - r->size % 512);
+	fill_info(b, r->size - r->size % b->boot.sector_size);
 	if (b->info.state == 2 || b->info.state == 5) {
 		error_set(err, ENOTSUP, "BitLocker volume in the middle of a conversion step (state %u)",
 			  b->info.state);

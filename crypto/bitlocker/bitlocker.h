@@ -40,7 +40,7 @@ struct bitlocker_info {
 	uint32_t sector_size;
 	bool to_go;
 	uint16_t state;			/* FVE current state as stored */
-	uint64_t volume_size;		/* bytes, the container's size */
+	uint64_t volume_size;		/* bytes: the container's size in whole sectors */
 	uint64_t encrypted_size;	/* what lies behind it is stored in clear */
 	unsigned copy_used;		/* 0..2 */
 	unsigned copies_valid;		/* bit mask */
