@@ -42,7 +42,7 @@ struct bitlocker_info {
 	uint16_t state;			/* FVE current state as stored */
 	uint64_t volume_size;		/* bytes: the container's size in whole sectors */
 	uint64_t encrypted_size;	/* what lies behind it is stored in clear */
-	unsigned copy_used;		/* 0..2 */
+	unsigned copy_used;		/* 0..2; unlocking may change it: see below */
 	unsigned copies_valid;		/* bit mask */
 	bool copies_differ;		/* valid copies differ; the highest nonce counter won */
 	const struct bitlocker_protector *protectors;
@@ -71,17 +71,19 @@ struct bek *bek_parse(const struct secret *file, struct error *err);	/* NULL: EB
 void bek_free(struct bek *k);
 
 /* Unlock.  0, or -EKEYREJECTED (no protector of that kind opened by it; a BEK whose GUID is not
- * among the protectors says which GUIDs are), -EBADMSG (damaged metadata: a right key whose data
- * fails its check), -ENOTSUP, -ENOMEM.  *out is owned by the caller.
+ * among the protectors says which GUIDs are), -ENOKEY (no clear key), -EBADMSG (damaged metadata:
+ * a right key whose data fails its check), -ENOTSUP, -ENOMEM.  *out is owned by the caller.
+ * When the chosen metadata copy fails its protected hash, other valid copies are tried, and
+ * info->copy_used names the one that opened.  One thread at a time.
  * Recovery password: 48 digits in 8 groups (dashes and blanks optional); -EINVAL when ill-formed.
  * Password: UTF-8 as typed.  The two cost about a second of hashing a try. */
-int bitlocker_unlock_bek(const struct bitlocker *b, const struct bek *bek,
+int bitlocker_unlock_bek(struct bitlocker *b, const struct bek *bek,
 			 struct volume **out, struct error *err);
-int bitlocker_unlock_recovery(const struct bitlocker *b, const struct secret *text,
+int bitlocker_unlock_recovery(struct bitlocker *b, const struct secret *text,
 			      struct volume **out, struct error *err);
-int bitlocker_unlock_password(const struct bitlocker *b, const struct secret *utf8,
+int bitlocker_unlock_password(struct bitlocker *b, const struct secret *utf8,
 			      struct volume **out, struct error *err);
-int bitlocker_unlock_clear(const struct bitlocker *b, struct volume **out, struct error *err);
+int bitlocker_unlock_clear(struct bitlocker *b, struct volume **out, struct error *err);
 
 DEFINE_CLEANUP(struct bitlocker *, bitlocker_free);
 DEFINE_CLEANUP(struct bek *, bek_free);

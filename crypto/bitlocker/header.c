@@ -4,7 +4,6 @@
 #include "crypto/bytes.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 /* 4967d63b-2e29-4ad8-8399-f6a339e3d001 and 92a84d3b-dd80-4d0e-9e4e-b1e3284eaed8 as stored */
 static const uint8_t id_normal[16] = { 0x3b, 0xd6, 0x67, 0x49, 0x29, 0x2e, 0xd8, 0x4a,
@@ -27,15 +26,7 @@ static bool is_to_go(const uint8_t *s)
 
 bool bitlocker_detect(const uint8_t *s)
 {
-	if (le16(s + 0x1fe) != 0xaa55)
-		return false;
 	return !memcmp(s + 3, FVE_SIGNATURE, 8) || is_to_go(s);
-}
-
-void fve_guid_text(const uint8_t g[16], char text[GUID_TEXT])
-{
-	snprintf(text, GUID_TEXT, "%08X-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X", le32(g),
-		 le16(g + 4), le16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
 }
 
 static int check_sector_size(uint16_t stored, uint32_t *size, struct error *err)
@@ -57,18 +48,19 @@ int fve_boot_parse(const uint8_t s[512], struct fve_boot *boot, struct error *er
 	id = boot->to_go ? ID_OFF_TO_GO : ID_OFF;
 	if (s[0] == 0xeb && s[1] == 0x52 && !is_id(s + id)) {
 		rc = error_set(err, ENOTSUP, "BitLocker volume of Windows Vista (FVE version 1)");
-		error_next(err, "Open it with dislocker, or upgrade it with a later Windows.");
+		error_next(err, "Open it with dislocker, or let a later Windows decrypt and encrypt it again.");
 		return rc;
 	}
 	if (!memcmp(s + id, id_eow, 16)) {
 		rc = error_set(err, ENOTSUP, "BitLocker volume with encrypt-on-write (EOW): its "
-			       "conversion has not ended");
+			       "conversion has not finished");
 		error_next(err, "Let Windows finish the conversion (manage-bde -status) and take the "
 				"disk again.");
 		return rc;
 	}
 	if (memcmp(s + id, id_normal, 16))
-		return error_set(err, ENOTSUP, "BitLocker boot sector with an unknown identifier");
+		return error_set(err, ENOTSUP, "BitLocker boot sector with an unknown identifier "
+				 "(neither Windows 7's nor To Go's)");
 	rc = check_sector_size(le16(s + 0x0b), &boot->sector_size, err);
 	if (rc < 0)
 		return rc;

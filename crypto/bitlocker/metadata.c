@@ -6,8 +6,9 @@
 #include <errno.h>
 
 /* CRC-32 of IEEE 802.3, as the validation block uses it. */
-static uint32_t crc32_ieee(const uint8_t *p, size_t len)
+uint32_t fve_crc32(const void *buf, size_t len)
 {
+	const uint8_t *p = buf;
 	uint32_t crc = ~0u;
 
 	while (len--) {
@@ -46,39 +47,6 @@ int fve_entry_find(const uint8_t *p, const uint8_t *end, enum fve_value_type val
 	while ((rc = fve_entry_next(&p, end, e)) == 1)
 		if (e->value == value)
 			return 1;
-	return rc;
-}
-
-int fve_entry_find_last(const uint8_t *p, const uint8_t *end, enum fve_value_type value,
-			struct fve_entry *e)
-{
-	struct fve_entry at;
-	int rc, found = 0;
-
-	while ((rc = fve_entry_next(&p, end, &at)) == 1)
-		if (at.value == value) {
-			*e = at;
-			found = 1;
-		}
-	return rc < 0 ? rc : found;
-}
-
-int fve_vmk_next(const uint8_t **p, const uint8_t *end, struct fve_vmk *v)
-{
-	struct fve_entry e;
-	int rc;
-
-	while ((rc = fve_entry_next(p, end, &e)) == 1) {
-		if (e.type != FVE_ENTRY_VMK || e.value != FVE_VALUE_VMK)
-			continue;
-		if (e.len < 28)
-			return -EBADMSG;
-		memcpy(v->guid, e.data, 16);
-		v->protection = le16(e.data + 26);
-		v->nested = e.data + 28;
-		v->end = e.data + e.len;
-		return 1;
-	}
 	return rc;
 }
 
@@ -160,7 +128,7 @@ int fve_block_parse(const uint8_t *buf, size_t len, uint64_t off, uint32_t secto
 	validation = le16(v);
 	if (validation < 8 || le16(v + 2) > 2)
 		return error_set(err, EBADMSG, "FVE metadata: no validation block");
-	if (crc32_ieee(buf, b->hashed_len) != le32(v + 4))
+	if (fve_crc32(buf, b->hashed_len) != le32(v + 4))
 		return error_set(err, EBADMSG, "FVE metadata: bad CRC");
 	if (validation > len - b->hashed_len)
 		validation = len - b->hashed_len;
