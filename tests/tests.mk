@@ -16,3 +16,13 @@ check-layers check-headers check-size check-banned check-scripts check-manpages:
 .PHONY: test-deps
 test-deps:
 	@tools/dev/install-deps test
+
+# Timings: BENCH="images" names suites, BENCH_ARGS goes to tests/bench/run.
+.PHONY: bench
+bench: bench-deps	## timings against peers; writes tests/bench/RESULTS.md
+	@$(MAKE) -s all makers benchers
+	@tests/bench/run $(BENCH) $(BENCH_ARGS)
+
+.PHONY: bench-deps
+bench-deps:
+	@tools/dev/install-deps bench
