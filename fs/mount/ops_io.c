@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/mount/ops_io.h"
+#include "crypto/bytes.h"
+
+#include <errno.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What an open image is to the kernel: fi->fh. */
+struct handle {
+	struct node *node;
+	struct blockdev *bd;
+};
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+struct node *request_node(fuse_req_t req, fuse_ino_t ino)
+{
+	struct mount_ops *m = fuse_req_userdata(req);
+
+	return tree_node(m->tree, ino);
+}
+
+struct worker *request_worker(fuse_req_t req)
+{
+	struct mount_ops *m = fuse_req_userdata(req);
+
+	return flights_worker(m->flights);
+}
+
+/* Which errno a reader sees: a lock is a permission, all damage is EIO. */
+static int errno_shown(int rc)
+{
+	switch (-rc) {
+	case ENOKEY:
+	case EKEYREJECTED:
+	case EACCES:
+	case EPERM:
+		return EACCES;
+	case EINTR:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOENT:
+	case EROFS:
+	case ENOSPC:
+	case ESTALE:
+		return -rc;
+	case ENOTSUP:
+		return EOPNOTSUPP;
+	default:
+		return EIO;
+	}
+}
+
+/* Nobody but the log can be told why an open failed. */
+static void log_refusal(const struct node *n, const struct error *err)
+{
+	fprintf(stderr, "%s: %s%s%s\n", n->name, err->text, err->next[0] ? "; " : "", err->next);
+}
+
+int request_fill(fuse_req_t req, struct node *folder)
+{
+	struct error err = ERROR_INIT;
+	struct worker *w;
+	int rc;
+
+	if (!folder)
+		return -ESTALE;
+	if (folder->kind != NODE_FOLDER)
+		return -ENOTDIR;
+	if (atomic_load_explicit(&folder->filled, memory_order_acquire))
+		return 0;
+	w = request_worker(req);
+	if (!w)
+		return -ENOMEM;
+	worker_take_off(w, req);
+	rc = node_fill(folder, &err);
+	if (rc)
+		log_refusal(folder, &err);
+	if (!worker_land(w))
+		return REQUEST_ANSWERED;
+	return rc ? -errno_shown(rc) : 0;
+}
+
+/* 0, -errno, or REQUEST_ANSWERED. */
+static int open_image(fuse_req_t req, struct node *n, struct handle **out)
+{
+	AUTO(free) struct handle *h = calloc(1, sizeof(*h));
+	struct worker *w = request_worker(req);
+	struct error err = ERROR_INIT;
+	int rc;
+
+	if (!h || !w)
+		return -ENOMEM;
+	h->node = n;
+	worker_take_off(w, req);
+	rc = node_open(n, &h->bd, &err);
+	if (rc)
+		log_refusal(n, &err);
+	if (!worker_land(w)) {
+		if (!rc)
+			node_close(n, h->bd);
+		return REQUEST_ANSWERED;
+	}
+	if (rc)
+		return -errno_shown(rc);
+	*out = TAKE(h);
+	return 0;
+}
+
+void mount_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node *n = request_node(req, ino);
+	struct handle *h = NULL;
+	int rc = 0;
+
+	if (!n)
+		rc = -ESTALE;
+	else if ((fi->flags & O_ACCMODE) != O_RDONLY && !n->writable)
+		rc = -EROFS;
+	else if (n->kind == NODE_IMAGE)
+		rc = open_image(req, n, &h);
+	if (rc == REQUEST_ANSWERED)
+		return;
+	if (rc) {
+		fuse_reply_err(req, -rc);
+		return;
+	}
+	fi->fh = (uintptr_t)h;
+	fi->keep_cache = !n->writable;
+	fi->noflush = !n->writable;
+	if (fuse_reply_open(req, fi) == -ENOENT && h) {	/* the caller was interrupted */
+		node_close(n, h->bd);
+		free(h);
+	}
+}
+
+void mount_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+
+	(void)ino;
+	if (h) {
+		node_close(h->node, h->bd);
+		free(h);
+	}
+	fuse_reply_err(req, 0);
+}
+
+/* How much of [off, off + size) there is. */
+static size_t clamp(const struct node *n, size_t size, off_t off)
+{
+	uint64_t left;
+
+	if (off < 0 || (uint64_t)off >= n->size)
+		return 0;
+	left = n->size - (uint64_t)off;
+	if (size > WORKER_BUFFER)
+		size = WORKER_BUFFER;
+	return size < left ? size : (size_t)left;
+}
+
+static void read_image(fuse_req_t req, struct handle *h, size_t size, off_t off)
+{
+	struct worker *w = request_worker(req);
+	struct blockdev *bd;
+	int rc;
+
+	if (!w) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	/* The kernel may release the handle once the watchdog has answered. */
+	bd = blockdev_ref(h->bd);
+	worker_take_off(w, req);
+	rc = blockdev_pread(bd, worker_buffer(w), size, (uint64_t)off);
+	if (worker_land(w)) {
+		if (rc)
+			fuse_reply_err(req, errno_shown(rc));
+		else
+			fuse_reply_buf(req, worker_buffer(w), size);
+	}
+	blockdev_unref(bd);
+}
+
+void mount_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		   struct fuse_file_info *fi)
+{
+	struct node *n = request_node(req, ino);
+	struct handle *h = handle_of(fi);
+
+	size = n ? clamp(n, size, off) : 0;
+	if (!size)
+		fuse_reply_buf(req, NULL, 0);
+	else if (h)
+		read_image(req, h, size, off);
+	else
+		fuse_reply_buf(req, n->text + off, size);
+}
+
+void mount_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	int rc;
+
+	(void)ino;
+	if (!h || !h->node->writable) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	if (off < 0 || !range_fits((uint64_t)off, size, h->node->size)) {
+		fuse_reply_err(req, EFBIG);
+		return;
+	}
+	rc = blockdev_pwrite(h->bd, buf, size, (uint64_t)off);
+	if (rc)
+		fuse_reply_err(req, errno_shown(rc));
+	else
+		fuse_reply_write(req, size);
+}
+
+void mount_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	int rc = h ? blockdev_flush(h->bd) : 0;
+
+	(void)ino;
+	(void)datasync;
+	fuse_reply_err(req, rc ? errno_shown(rc) : 0);
+}
+
+/* Only what leaves the size alone. */
+void mount_op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+			struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	int rc;
+
+	(void)ino;
+	if (!h || !h->node->writable) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	if (off < 0 || len <= 0 || !range_fits((uint64_t)off, (uint64_t)len, h->node->size)) {
+		fuse_reply_err(req, EFBIG);
+		return;
+	}
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
+	rc = 0;
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		rc = blockdev_discard(h->bd, (uint64_t)off, (uint64_t)len);
+	fuse_reply_err(req, rc ? errno_shown(rc) : 0);
+}
+
+struct seek {
+	enum extent_type want;
+	uint64_t found;
+};
+
+static int seek_extent(void *arg, uint64_t off, uint64_t len, enum extent_type type)
+{
+	struct seek *s = arg;
+
+	(void)len;
+	if (type != s->want)
+		return 0;
+	s->found = off;
+	return 1;
+}
+
+/* Where data or a hole begins at or after off; 0 or -errno. */
+static int seek_in(struct handle *h, struct node *n, off_t off, int whence, uint64_t *to)
+{
+	struct seek s = { .want = whence == SEEK_DATA ? EXTENT_DATA : EXTENT_HOLE };
+	int rc;
+
+	if (off < 0 || (uint64_t)off >= n->size)
+		return -ENXIO;
+	s.found = n->size;
+	if (h) {
+		rc = blockdev_extents(h->bd, (uint64_t)off, n->size - (uint64_t)off,
+				      seek_extent, &s);
+		if (rc < 0)
+			return -errno_shown(rc);
+	} else if (whence == SEEK_DATA) {
+		s.found = (uint64_t)off;
+	}
+	if (whence == SEEK_DATA && s.found == n->size)
+		return -ENXIO;
+	*to = s.found;
+	return 0;
+}
+
+void mount_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		    struct fuse_file_info *fi)
+{
+	struct node *n = request_node(req, ino);
+	uint64_t to = 0;
+	int rc;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		rc = -EINVAL;
+	else
+		rc = n ? seek_in(handle_of(fi), n, off, whence, &to) : -ESTALE;
+	if (rc)
+		fuse_reply_err(req, -rc);
+	else
+		fuse_reply_lseek(req, (off_t)to);
+}
