@@ -41,6 +41,7 @@ LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now $(OPT_$(MODE)) $(LDFLAGS)
 LDLIBS_ALL := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcom_err -lm $(LDLIBS)
 
 LIB_SRC := $(wildcard crypto/*.c crypto/*/*.c fs/*/*.c)
+TOOLS_SRC := $(wildcard tools/lib/*.c)
 ADEBACKUP_SRC := $(wildcard tools/adebackup/*.c)
 MOUNT_SRC := $(wildcard tools/mount.adebackup/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/conform/test_*.c tests/model/test_*.c)
@@ -81,16 +82,20 @@ $(B)/libade.a: $(call obj,$(LIB_SRC))
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(B)/adebackup: $(call obj,$(ADEBACKUP_SRC)) $(B)/libade.a
+$(B)/libtools.a: $(call obj,$(TOOLS_SRC))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/adebackup: $(call obj,$(ADEBACKUP_SRC)) $(B)/libtools.a $(B)/libade.a
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
-$(B)/mount.adebackup: $(call obj,$(MOUNT_SRC)) $(B)/libade.a
+$(B)/mount.adebackup: $(call obj,$(MOUNT_SRC)) $(B)/libtools.a $(B)/libade.a
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
 $(B)/tests/lib/libtest.a: $(call obj,$(TESTLIB_SRC))
 	@mkdir -p $(@D); rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(UNIT): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/tests/lib/libtest.a $(B)/libade.a
+$(UNIT): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/tests/lib/libtest.a $(B)/libtools.a $(B)/libade.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL) -lcmocka
 $(MAKERS) $(BENCHERS): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/tests/lib/libtest.a $(B)/libade.a

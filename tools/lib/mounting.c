@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/mounting.h"
+#include "fs/image/file.h"
+#include "fs/mount/mounttable.h"
+#include "fs/mount/populate.h"
+#include "fs/mount/session.h"
+#include "tools/lib/daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct job {
+	const struct mount_request *req;
+	const struct report *report;
+	char *dir, *source;
+	struct daemon daemon;
+	bool warned;
+};
+
+/* Who owns the files, and what is allowed: shut unless asked otherwise. */
+static int owner_from(const struct options *o, struct tree_owner *owner, struct error *err)
+{
+	mode_t mode = options_has(o, OPT_GID) ? 0440 : 0400;
+	int rc;
+
+	if (options_has(o, OPT_ALLOW_OTHER) && !options_has(o, OPT_UID) && !options_has(o, OPT_GID))
+		mode = 0444;
+	*owner = (struct tree_owner){ .uid = getuid(), .gid = getgid(), .mtime = time(NULL) };
+	owner->mode = (mode_t)options_number(o, OPT_MODE, mode);
+	rc = options_uid(o, OPT_UID, &owner->uid, err);
+	return rc ? rc : options_gid(o, OPT_GID, &owner->gid, err);
+}
+
+static struct tree *open_tree(struct job *j, struct error *err)
+{
+	struct tree_owner owner;
+
+	if (owner_from(j->req->options, &owner, err))
+		return NULL;
+	return populate_image(file_open(j->source, err), &owner, err);
+}
+
+static void on_ready(void *arg)
+{
+	struct job *j = arg;
+
+	daemon_ready(&j->daemon, j->warned && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE);
+}
+
+static int serve(struct job *j, struct error *err)
+{
+	const struct options *o = j->req->options;
+	struct session_options opts = {
+		.source = j->source,
+		.dir = j->dir,
+		.kernel_options = options_kernel(o),
+		.allow_other = options_has(o, OPT_ALLOW_OTHER),
+		.read_deadline_s = (unsigned)options_number(o, OPT_READ_DEADLINE, 120),
+	};
+	AUTO(tree_free) struct tree *tree = open_tree(j, err);
+	AUTO(session_free) struct session *s = NULL;
+
+	if (!tree)
+		return -EIO;
+	if (j->req->fake)
+		return 0;
+	s = session_new(tree, &opts, err);
+	return s ? session_loop(s, on_ready, j, err) : -EIO;
+}
+
+/* What the mount table shows: an absolute path. */
+static char *source_name(const char *spec, struct error *err)
+{
+	char *path = *spec == '/' ? strdup(spec) : realpath(spec, NULL);
+	int code = errno;
+
+	if (path)
+		return path;
+	error_null(err, code, "%s: %s", spec, strerror(code));
+	error_object(err, "%s", spec);
+	return NULL;
+}
+
+int mounting_run(const struct mount_request *req, const struct report *report)
+{
+	struct job j = { .req = req, .report = report };
+	AUTO(free) char *dir = NULL, *source = NULL;
+	struct error err = ERROR_INIT;
+	int exit_code = 0, rc;
+
+	source = j.source = source_name(req->spec, &err);
+	dir = j.dir = source ? mount_dir_resolve(req->dir, &err) : NULL;
+	if (!dir)
+		return report_error(report, &err);
+	rc = daemon_start(&j.daemon, !req->fake && !options_has(req->options, OPT_FOREGROUND),
+			  &exit_code, &err);
+	if (!rc)
+		return exit_code;
+	if (rc > 0)
+		rc = serve(&j, &err);
+	return rc ? report_error(report, &err) : EXIT_DONE;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options of a command: parsed from its arguments, from -o lists as
+ * mount(8) hands them over, and from option files; checked against the one
+ * table in option_table.h, so that a value that cannot be meant is refused
+ * before anything is opened.
+ *
+ * An option that is given twice counts the last time, apart from those that
+ * may be repeated, which are read with options_nth().
+ */
+#ifndef ADE_TOOLS_LIB_OPTIONS_H
+#define ADE_TOOLS_LIB_OPTIONS_H
+
+#include "crypto/cleanup.h"
+#include "crypto/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which commands take an option; a command names its groups. */
+enum option_group {
+	G_ALL	 = 1 << 0,	/* every command */
+	G_KEYS	 = 1 << 1,	/* opens disks */
+	G_MOUNT	 = 1 << 2,	/* makes a mount */
+	G_UMOUNT = 1 << 3,
+};
+
+enum option_id {
+#define OPTION(id, name, value, groups, help) OPT_##id,
+#include "tools/lib/option_table.h"
+#undef OPTION
+	N_OPTIONS
+};
+
+struct option_def {
+	const char *name, *value;	/* value NULL: a flag */
+	unsigned groups;
+	const char *help;
+};
+
+extern const struct option_def option_defs[N_OPTIONS];
+
+/* One letter that stands for it, or 0. */
+char option_letter(enum option_id id);
+
+struct options;
+
+/* groups: those that the command takes; others are refused by name.
+ * NULL: no memory. */
+struct options *options_new(unsigned groups);
+void options_free(struct options *o);
+
+/* --name VALUE, --name=VALUE, -q, -o LIST (with G_MOUNT), in any order with
+ * operands; "--" ends the options.  argv is reordered: the operands are
+ * argv[*first_operand] to argv[argc - 1].  Then reads the option files.
+ * 0 or -EINVAL (usage), -ENOENT, … with words. */
+int options_parse(struct options *o, int argc, char **argv, int *first_operand,
+		  struct error *err);
+
+/* "name=value,flag,…"; a comma in a value is written \, and a backslash \\.
+ * mount(8)'s own options are kept for options_kernel().  sloppy: what nobody
+ * knows is passed over.  Reads no option file: see options_read_files(). */
+int options_parse_list(struct options *o, const char *list, bool sloppy, struct error *err);
+
+/* Read what OPTIONS_FILE names; its options count less than those given. */
+int options_read_files(struct options *o, struct error *err);
+
+/* One option, checked.  value NULL: none was written. */
+int options_add(struct options *o, const char *name, const char *value, struct error *err);
+
+bool options_has(const struct options *o, enum option_id id);
+const char *options_get(const struct options *o, enum option_id id);	/* the last; or NULL */
+const char *options_nth(const struct options *o, enum option_id id, size_t n);	/* or NULL */
+
+/* Values that the table declares N, SECONDS (suffixes s m h d), SIZE (bytes,
+ * suffixes K M G T), MODE; `otherwise` when not given. */
+uint64_t options_number(const struct options *o, enum option_id id, uint64_t otherwise);
+
+/* Values declared USER and GROUP, by name or number.  0 or -ENOENT with words. */
+int options_uid(const struct options *o, enum option_id id, unsigned *uid, struct error *err);
+int options_gid(const struct options *o, enum option_id id, unsigned *gid, struct error *err);
+
+/* What of -o is for the kernel: "nosuid,noexec", "" if nothing. */
+const char *options_kernel(const struct options *o);
+
+/* The name nearest to a mistyped one among those of `groups`, or NULL. */
+const char *option_nearest(const char *typed, unsigned groups);
+
+/* Bound edits between two words (insert, delete, replace, swap neighbours). */
+unsigned edit_distance(const char *a, const char *b);
+
+DEFINE_CLEANUP(struct options *, options_free);
+
+#endif
