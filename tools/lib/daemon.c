@@ -70,6 +70,12 @@ int daemon_start(struct daemon *d, bool background, int *exit_code, struct error
 	return 1;
 }
 
+void daemon_outlive_parent(const struct daemon *d)
+{
+	if (d->background)
+		prctl(PR_SET_PDEATHSIG, 0);
+}
+
 void daemon_ready(struct daemon *d, int exit_code)
 {
 	unsigned char code = (unsigned char)exit_code;
@@ -77,7 +83,6 @@ void daemon_ready(struct daemon *d, int exit_code)
 
 	if (!d->background || d->fd < 0)
 		return;
-	prctl(PR_SET_PDEATHSIG, 0);
 	setsid();
 	if (chdir("/"))
 		errno = 0;

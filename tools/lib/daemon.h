@@ -24,7 +24,11 @@ struct daemon {
  * with *exit_code what the parent ends with; -errno with words. */
 int daemon_start(struct daemon *d, bool background, int *exit_code, struct error *err);
 
-/* In the child, once: leave terminal, session and folder, and let the parent
+/* In the child, by the thread that daemon_start() returned to (the kernel
+ * keeps the tie to the parent by thread), before daemon_ready(). */
+void daemon_outlive_parent(const struct daemon *d);
+
+/* In the child, once, by any thread: leave terminal, session and folder, and let the parent
  * end with exit_code. */
 void daemon_ready(struct daemon *d, int exit_code);
 

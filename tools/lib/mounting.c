@@ -68,7 +68,10 @@ static int serve(struct job *j, struct error *err)
 	if (j->req->fake)
 		return 0;
 	s = session_new(tree, &opts, err);
-	return s ? session_loop(s, on_ready, j, err) : -EIO;
+	if (!s)
+		return -EIO;
+	daemon_outlive_parent(&j->daemon);
+	return session_loop(s, on_ready, j, err);
 }
 
 /* What the mount table shows: an absolute path. */
