@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/keys/keyring.h"
+#include "crypto/bitlocker/bitlocker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define KEY_FILE_MAX (1u << 20)
+#define ADE_NAME "LinuxPassPhraseFileName"
+
+struct keyring {
+	struct key **key;
+	size_t n, room;
+};
+
+struct keyring *keyring_new(void)
+{
+	return calloc(1, sizeof(struct keyring));
+}
+
+static void key_free(struct key *k)
+{
+	secret_free(k->bytes);
+	free(k);
+}
+DEFINE_CLEANUP(struct key *, key_free);
+
+void keyring_free(struct keyring *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		key_free(r->key[i]);
+	free(r->key);
+	free(r);
+}
+
+size_t keyring_count(const struct keyring *r)
+{
+	return r->n;
+}
+
+struct key *keyring_at(struct keyring *r, size_t i)
+{
+	return r->key[i];
+}
+
+struct key *keyring_find_bek(struct keyring *r, const char *guid)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->key[i]->kind == KEY_BEK && !strcasecmp(r->key[i]->guid, guid))
+			return r->key[i];
+	return NULL;
+}
+
+const struct key *keyring_first_unused(const struct keyring *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->key[i]->named && !r->key[i]->used)
+			return r->key[i];
+	return NULL;
+}
+
+static int add(struct keyring *r, enum key_kind kind, const char *name, struct secret *bytes,
+	       bool named, struct error *err)
+{
+	AUTO(secret_free) struct secret *s = bytes;
+	AUTO(key_free) struct key *k = calloc(1, sizeof(*k));
+	AUTO(bek_free) struct bek *bek = NULL;
+
+	if (!k || !s)
+		return error_set(err, ENOMEM, "out of memory");
+	k->kind = kind;
+	k->named = named;
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	if (kind == KEY_BEK) {
+		bek = bek_parse(s, err);
+		if (!bek)
+			return -EBADMSG;
+		snprintf(k->guid, sizeof(k->guid), "%s", bek->guid);
+	}
+	if (r->n == r->room) {
+		size_t room = r->room ? 2 * r->room : 16;
+		struct key **more = realloc(r->key, room * sizeof(*more));
+
+		if (!more)
+			return error_set(err, ENOMEM, "out of memory");
+		r->key = more;
+		r->room = room;
+	}
+	k->bytes = TAKE(s);
+	r->key[r->n++] = TAKE(k);
+	return 0;
+}
+
+/* Everything that fd gives, straight into locked memory. */
+static int read_all(int fd, struct secret **out, struct error *err)
+{
+	size_t room = 4096, n = 0;
+	AUTO(secret_free) struct secret *s = secret_new(room);
+
+	while (s) {
+		ssize_t got = read(fd, secret_data(s) + n, room - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_set(err, errno, "cannot read the key: %s", strerror(errno));
+		n += (size_t)got;
+		if (got == 0) {
+			secret_truncate(s, n);
+			*out = TAKE(s);
+			return 0;
+		}
+		if (n == room) {
+			struct secret *more = room < KEY_FILE_MAX ? secret_new(2 * room) : NULL;
+
+			if (room >= KEY_FILE_MAX)
+				return error_set(err, EBADMSG, "larger than 1 MiB: not a key file");
+			if (more)
+				memcpy(secret_data(more), secret_bytes(s), n);
+			secret_free(s);
+			s = more;
+			room *= 2;
+		}
+	}
+	return error_set(err, ENOMEM, "out of memory");
+}
+
+/* path: a file, "-" or "fd:N". */
+static int open_key(const char *path, struct error *err)
+{
+	char *end;
+	int fd;
+
+	if (!strcmp(path, "-"))
+		return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (!strncmp(path, "fd:", 3)) {
+		long n = strtol(path + 3, &end, 10);
+
+		if (*end || end == path + 3 || n < 0 || n > INT_MAX)
+			return error_set(err, EINVAL, "not a file descriptor");
+		fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? error_set(err, errno, "%s", strerror(errno)) : fd;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? error_set(err, errno, "cannot open the key file: %s", strerror(errno)) : fd;
+}
+
+static int read_key(const char *path, struct secret **out, struct error *err)
+{
+	AUTO(fd) int fd = open_key(path, err);
+	int rc = fd < 0 ? fd : read_all(fd, out, err);
+
+	if (rc == 0 && secret_len(*out) == 0) {
+		secret_free(*out);
+		*out = NULL;
+		rc = error_set(err, EBADMSG, "the key file is empty");
+	}
+	if (rc < 0)
+		error_object(err, "%s", path);
+	return rc;
+}
+
+static void trim_newline(struct secret *s)
+{
+	size_t n = secret_len(s);
+
+	if (n && secret_bytes(s)[n - 1] == '\n')
+		n--;
+	if (n && n < secret_len(s) && secret_bytes(s)[n - 1] == '\r')
+		n--;
+	secret_truncate(s, n);
+}
+
+int keyring_add_file(struct keyring *r, enum key_kind kind, const char *path, struct error *err)
+{
+	struct secret *s = NULL;
+	int rc = read_key(path, &s, err);
+
+	if (rc < 0)
+		return rc;
+	if (kind == KEY_RECOVERY_PASSWORD || kind == KEY_PASSWORD)
+		trim_newline(s);
+	rc = add(r, kind, path, s, true, err);
+	if (rc < 0)
+		error_object(err, "%s", path);
+	return rc;
+}
+
+static enum key_kind kind_of(const struct secret *s)
+{
+	return bek_detect(secret_bytes(s), secret_len(s)) ? KEY_BEK : KEY_PASSPHRASE;
+}
+
+int keyring_add_bek(struct keyring *r, const char *path, struct error *err)
+{
+	struct secret *s = NULL;
+	int rc = read_key(path, &s, err);
+
+	if (rc < 0)
+		return rc;
+	rc = add(r, kind_of(s), path, s, true, err);
+	if (rc < 0)
+		error_object(err, "%s", path);
+	return rc;
+}
+
+int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
+		       struct secret *bytes_taken, struct error *err)
+{
+	if (kind == KEY_BEK || kind == KEY_PASSPHRASE)
+		kind = bytes_taken ? kind_of(bytes_taken) : kind;
+	return add(r, kind, name, bytes_taken, false, err);
+}
+
+/* ADE's names first, then the rest, each part by name. */
+static int by_ade_name(const struct dirent **a, const struct dirent **b)
+{
+	int x = strncmp((*a)->d_name, ADE_NAME, strlen(ADE_NAME)) != 0;
+	int y = strncmp((*b)->d_name, ADE_NAME, strlen(ADE_NAME)) != 0;
+
+	return x != y ? x - y : strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int not_hidden(const struct dirent *e)
+{
+	return strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+}
+
+/* One file of a folder: other things than keys may lie there, so what is no
+ * regular file, too large, empty or not to be read is passed over. */
+static int add_from_dir(struct keyring *r, int dir, const char *name, struct error *err)
+{
+	AUTO(fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	AUTO(secret_free) struct secret *s = NULL;
+	struct stat st;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	    st.st_size > KEY_FILE_MAX)
+		return 0;
+	rc = read_all(fd, &s, err);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc < 0 || secret_len(s) == 0)
+		return 0;
+	rc = add(r, kind_of(s), name, s, false, err);
+	s = NULL;
+	return rc == -EBADMSG ? 0 : rc;
+}
+
+int keyring_add_dir(struct keyring *r, const char *path, struct error *err)
+{
+	AUTO(fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent **list = NULL;
+	int n = dir < 0 ? -1 : scandir(path, &list, not_hidden, by_ade_name), rc = 0;
+
+	if (n < 0) {
+		rc = error_set(err, errno, "cannot read the folder of keys: %s", strerror(errno));
+		error_object(err, "%s", path);
+		return rc;
+	}
+	for (int i = 0; i < n; i++) {
+		if (rc == 0)
+			rc = add_from_dir(r, dir, list[i]->d_name, err);
+		free(list[i]);
+	}
+	free(list);
+	return rc;
+}
