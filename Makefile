@@ -34,7 +34,7 @@ OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefin
 OPT_tsan    := -O1 -g -fsanitize=thread
 OPT_fuzz    := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 ifeq ($(MODE),fuzz)
-  CC := clang
+  CC := $(firstword $(wildcard /usr/bin/clang-14) clang)
 endif
 CFLAGS_ALL := -std=gnu11 -fPIE -pthread $(WARN) $(OPT_$(MODE)) $(CFLAGS)
 LDFLAGS_ALL := -pie -pthread -Wl,-z,relro,-z,now $(OPT_$(MODE)) $(LDFLAGS)

@@ -26,3 +26,12 @@ bench: bench-deps	## timings against peers; writes tests/bench/RESULTS.md
 .PHONY: bench-deps
 bench-deps:
 	@tools/dev/install-deps bench
+
+# The long campaigns; both write to tests/RESULTS.md.
+.PHONY: soak fuzz-long
+soak: test-deps	## long campaigns: faults, kills, power cuts; SOAK=… names some
+	@$(MAKE) -s all units makers
+	@tests/soak/run $(SOAK)
+fuzz-long: test-deps	## every fuzz target for its minutes; FUZZ=… names some
+	@$(MAKE) -s MODE=fuzz fuzzers
+	@tests/fuzz/long $(FUZZ)
