@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/net/http.h"
+#include "crypto/secmem.h"
+#include "fs/net/http_pool.h"
+#include "fs/net/retry.h"
+#include "fs/net/url.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_DEADLINE_MS 60000
+#define DEFAULT_MAX_BODY (1024 * 1024)
+#define MAX_HEADERS (64 * 1024)
+
+/* One try under way. */
+struct exchange {
+	struct http *h;
+	const struct http_request *rq;
+	struct http_response *rs;
+	size_t room, max_body;
+	bool body_too_long, headers_too_long, no_memory;
+	uint64_t deadline_ms;
+	char words[CURL_ERROR_SIZE];
+};
+
+/* Append "name\0value\0" to the headers kept. */
+static int keep_header(struct http_response *rs, const char *line, size_t len, size_t name_len)
+{
+	const char *p = line + name_len + 1, *end = line + len;
+	char *o = realloc(rs->headers, rs->headers_len + len + 2);
+
+	if (!o)
+		return -ENOMEM;
+	rs->headers = o;
+	o += rs->headers_len;
+	for (size_t i = 0; i < name_len; i++)
+		*o++ = (char)tolower((unsigned char)line[i]);
+	*o++ = '\0';
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	while (end > p && isspace((unsigned char)end[-1]))
+		end--;
+	memcpy(o, p, (size_t)(end - p));
+	o[end - p] = '\0';
+	rs->headers_len = (size_t)(o + (end - p) + 1 - rs->headers);
+	return 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct exchange *x = arg;
+	size_t len = size * n;
+	const char *colon = memchr(line, ':', len);
+
+	if (len >= 5 && !memcmp(line, "HTTP/", 5)) {
+		x->rs->headers_len = 0;		/* what came before was an interim answer */
+		return len;
+	}
+	if (!colon)
+		return len;
+	if (memchr(line, '\0', len) || x->rs->headers_len + len + 2 > MAX_HEADERS) {
+		x->headers_too_long = true;
+		return 0;
+	}
+	if (keep_header(x->rs, line, len, (size_t)(colon - line)) < 0) {
+		x->no_memory = true;
+		return 0;
+	}
+	return len;
+}
+
+static uint8_t *grow(struct exchange *x, size_t need)
+{
+	size_t room = x->room ? x->room : 4096;
+
+	while (room < need)
+		room *= 2;
+	if (room == x->room)
+		return x->rs->body;
+	uint8_t *p = x->rs->secret_body ? secmem_realloc(x->rs->body, room)
+					: realloc(x->rs->body, room);
+	if (p)
+		x->room = room;
+	return p;
+}
+
+static bool is_success(struct exchange *x, CURL *c)
+{
+	long status = 0;
+
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	x->rs->status = (int)status;
+	return status >= 200 && status < 300;
+}
+
+struct body_arg { struct exchange *x; CURL *c; };
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct body_arg *b = arg;
+	struct exchange *x = b->x;
+	struct http_response *rs = x->rs;
+	size_t len = size * n;
+	uint64_t wait = http_pool_charge(x->h, len);
+
+	if (len > x->max_body - rs->len) {
+		x->body_too_long = true;
+		return 0;
+	}
+	if (x->rq->into && !rs->body && is_success(x, b->c)) {
+		rs->body = x->rq->into;
+		rs->borrowed = true;
+	}
+	if (!rs->borrowed) {
+		uint8_t *p = grow(x, rs->len + len + 1);
+
+		if (!p) {
+			x->no_memory = true;
+			return 0;
+		}
+		rs->body = p;
+		p[rs->len + len] = '\0';
+	}
+	memcpy(rs->body + rs->len, data, len);
+	rs->len += len;
+	if (wait)
+		sleep_ms(wait);
+	return len;
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct exchange *x = arg;
+
+	(void)a; (void)b; (void)c; (void)d;
+	return atomic_load(&x->h->cancelled);
+}
+
+static void free_list(struct curl_slist *list)
+{
+	for (struct curl_slist *l = list; l; l = l->next)
+		wipe(l->data, strlen(l->data));
+	curl_slist_free_all(list);
+}
+
+static int add_header(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		return -ENOMEM;
+	*list = longer;
+	return 0;
+}
+
+static int add_authorization(struct curl_slist **list, const struct secret *value)
+{
+	static const char name[] = "Authorization: ";
+	size_t n = sizeof(name) - 1, len = secret_len(value);
+	AUTO(secret_free) struct secret *line = secret_new(n + len + 1);
+
+	if (!line || memchr(secret_bytes(value), '\n', len) || memchr(secret_bytes(value), '\r', len))
+		return -EINVAL;
+	memcpy(secret_data(line), name, n);
+	memcpy(secret_data(line) + n, secret_bytes(value), len);
+	return add_header(list, (const char *)secret_bytes(line));
+}
+
+static int make_headers(const struct http_request *rq, struct curl_slist **list)
+{
+	int rc = add_header(list, "Expect:");
+
+	for (size_t i = 0; !rc && i < rq->n_headers; i++)
+		rc = strpbrk(rq->headers[i], "\r\n") ? -EINVAL : add_header(list, rq->headers[i]);
+	if (!rc && rq->authorization)
+		rc = add_authorization(list, rq->authorization);
+	return rc;
+}
+
+static void set_limits(CURL *c, struct exchange *x)
+{
+	struct http *h = x->h;
+	uint64_t now = clock_ms();
+	long left = x->deadline_ms > now ? (long)(x->deadline_ms - now) : 1;
+
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, left);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+			 left < (long)h->o.connect_ms ? left : (long)h->o.connect_ms);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(h->o.stall_ms + 999) / 1000);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
+}
+
+static void set_transport(CURL *c, struct exchange *x)
+{
+	struct http *h = x->h;
+
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https,http");
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 512L * 1024);
+	curl_easy_setopt(c, CURLOPT_SHARE, h->share);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "adebackup/" ADE_VERSION);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->words);
+	if (h->o.ca_file)
+		curl_easy_setopt(c, CURLOPT_CAINFO, h->o.ca_file);
+	if (h->o.proxy)
+		curl_easy_setopt(c, CURLOPT_PROXY, h->o.proxy);
+	if (x->rq->link_local)
+		curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+}
+
+static void set_method(CURL *c, const struct http_request *rq)
+{
+	const char *m = rq->method ? rq->method : "GET";
+
+	if (!strcmp(m, "HEAD")) {
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	} else if (rq->body || !strcmp(m, "POST") || !strcmp(m, "PUT")) {
+		curl_easy_setopt(c, CURLOPT_POST, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, rq->body ? rq->body : "");
+	}
+	if (strcmp(m, "GET") && strcmp(m, "HEAD") && strcmp(m, "POST"))
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
+}
+
+static int check_rules(const struct http *h, const struct http_request *rq, struct error *err)
+{
+	char shown[200];
+	struct url u;
+
+	url_show(rq->url, shown, sizeof(shown));
+	if (url_parse(rq->url, &u) < 0) {
+		error_set(err, EINVAL, "not an http or https URL that can be used");
+	} else if (u.https) {
+		return 0;
+	} else if (rq->bearer) {
+		error_set(err, EINVAL, "a bearer token is never sent over plain http");
+		error_next(err, "use https://");
+	} else if (rq->link_local && (url_is_link_local(&u) || url_is_loopback(&u))) {
+		return 0;
+	} else if (rq->link_local || !(url_is_loopback(&u) || h->o.allow_http)) {
+		error_set(err, EINVAL, "plain http goes to this machine only");
+		error_next(err, "use https://, or the option allow-http on a network you trust");
+	} else {
+		return 0;
+	}
+	error_object(err, "%s", shown);
+	return -EINVAL;
+}
+
+static int explain(struct exchange *x, CURLcode code, struct error *err)
+{
+	char shown[200];
+	int e = EHOSTUNREACH;
+	const char *words = x->words[0] ? x->words : curl_easy_strerror(code);
+
+	url_show(x->rq->url, shown, sizeof(shown));
+	x->rs->transient = true;
+	if (x->no_memory || code == CURLE_OUT_OF_MEMORY) {
+		error_set(err, e = ENOMEM, "no memory");
+	} else if (x->body_too_long || x->headers_too_long) {
+		x->rs->transient = false;
+		error_set(err, e = EMSGSIZE, "the answer is longer than %zu bytes", x->headers_too_long ?
+			  (size_t)MAX_HEADERS : x->max_body);
+	} else if (code == CURLE_ABORTED_BY_CALLBACK) {
+		x->rs->transient = false;
+		error_set(err, e = ECANCELED, "cancelled");
+	} else if (code == CURLE_OPERATION_TIMEDOUT) {
+		error_set(err, e = ETIMEDOUT, "no complete answer in time");
+		error_next(err, "see that the server is up and the network lets you through");
+	} else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+		   code == CURLE_SSL_ISSUER_ERROR) {
+		x->rs->transient = false;
+		error_set(err, e, "the server's certificate is not trusted: %s", words);
+		error_next(err, "name its authority with ca-file=PEM if this server is yours");
+	} else {
+		error_set(err, e, "no answer: %s", words);
+		error_next(err, "see that the name is right and the network lets you through");
+	}
+	error_object(err, "%s", shown);
+	return -e;
+}
+
+static void note_answer(struct exchange *x, CURL *c)
+{
+	curl_off_t after = -1;
+	long status = 0;
+
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	x->rs->status = (int)status;
+	x->rs->retry_after_s = -1;
+	if (http_header(x->rs, "retry-after") &&
+	    curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &after) == CURLE_OK)
+		x->rs->retry_after_s = after;
+}
+
+static int run(struct exchange *x, CURL *c, struct curl_slist *headers, struct error *err)
+{
+	struct body_arg arg = { x, c };
+	CURLcode code;
+
+	set_limits(c, x);
+	set_transport(c, x);
+	set_method(c, x->rq);
+	curl_easy_setopt(c, CURLOPT_URL, x->rq->url);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, &arg);
+	atomic_fetch_add(&x->h->requests, 1);
+	atomic_fetch_add(&x->h->bytes_out, x->rq->body_len);
+	code = curl_easy_perform(c);
+	note_answer(x, c);
+	if (code == CURLE_OK)
+		return 0;
+	atomic_fetch_add(&x->h->failures, 1);
+	return explain(x, code, err);
+}
+
+static int one_try(struct http *h, const struct http_request *rq, uint64_t deadline_ms,
+		   struct http_response *rs, struct error *err)
+{
+	struct exchange x = { .h = h, .rq = rq, .rs = rs, .deadline_ms = deadline_ms };
+	struct curl_slist *headers = NULL;
+	struct error why = ERROR_INIT;
+	CURL *c;
+	int rc;
+
+	x.max_body = rq->max_body ? rq->max_body : DEFAULT_MAX_BODY;
+	rs->secret_body = rq->secret_body;
+	rs->retry_after_s = -1;
+	rc = check_rules(h, rq, err);
+	if (rc < 0)
+		return rc;
+	rc = make_headers(rq, &headers);
+	if (rc < 0) {
+		free_list(headers);
+		return error_set(err, -rc, "a request header is unusable");
+	}
+	c = http_pool_get(h, deadline_ms, &why);
+	if (c) {
+		rc = run(&x, c, headers, &why);
+		http_pool_put(h, c);
+	} else {
+		rc = -why.code;
+	}
+	free_list(headers);
+	if (rc < 0)
+		error_copy(err, &why);
+	return rc;
+}
+
+/* Where a redirect leads: an absolute URL or a path on the same host. */
+static char *redirect_target(const char *from, const char *location)
+{
+	struct url a, b;
+	char *out = NULL;
+
+	if (!location || url_parse(from, &a) < 0)
+		return NULL;
+	if (location[0] == '/' && location[1] != '/') {
+		if (asprintf(&out, "%.*s%s", (int)(a.path - from), from, location) < 0)
+			return NULL;
+		return out;
+	}
+	if (url_parse(location, &b) < 0 || (a.https && !b.https))
+		return NULL;
+	return strdup(location);
+}
+
+static bool may_follow(const struct http_request *rq, const struct http_response *rs, unsigned done)
+{
+	bool reads = !rq->method || !strcmp(rq->method, "GET") || !strcmp(rq->method, "HEAD");
+	int s = rs->status;
+
+	return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && reads &&
+	       !rq->authorization && !rq->bearer && done < rq->max_redirects;
+}
+
+static int try_and_follow(struct http *h, const struct http_request *rq, uint64_t deadline_ms,
+			  struct http_response *rs, struct error *err)
+{
+	AUTO(free) char *url = NULL;
+	struct http_request at = *rq;
+	int rc = one_try(h, rq, deadline_ms, rs, err);
+
+	for (unsigned done = 0; !rc && may_follow(rq, rs, done); done++) {
+		char *next = redirect_target(at.url, http_header(rs, "location"));
+
+		if (!next)
+			break;
+		free(url);
+		at.url = url = next;
+		http_response_free(rs);
+		rc = one_try(h, &at, deadline_ms, rs, err);
+	}
+	return rc;
+}
+
+int http_perform(struct http *h, const struct http_request *rq, struct http_response *rs,
+		 struct error *err)
+{
+	unsigned budget = rq->deadline_ms ? rq->deadline_ms : DEFAULT_DEADLINE_MS;
+
+	*rs = (struct http_response){ .tries = 1 };
+	return try_and_follow(h, rq, clock_ms() + budget, rs, err);
+}
+
+static void pause_between_tries(struct http *h, uint64_t ms)
+{
+	for (; ms && !atomic_load(&h->cancelled); ms -= ms < 100 ? ms : 100)
+		sleep_ms(ms < 100 ? ms : 100);
+}
+
+int http_send(struct http *h, const struct http_request *rq, struct http_response *rs,
+	      struct error *err)
+{
+	struct retry r;
+	int64_t wait;
+	int rc;
+
+	retry_start(&r, rq->max_tries ? rq->max_tries : 6,
+		    rq->deadline_ms ? rq->deadline_ms : DEFAULT_DEADLINE_MS);
+	for (*rs = (struct http_response){ 0 };;) {
+		rc = try_and_follow(h, rq, r.deadline_ms, rs, err);
+		rs->tries = r.tries + 1;
+		if (rc ? !rs->transient : !retry_status(rs->status))
+			return rc;
+		wait = retry_next(&r, rs->retry_after_s);
+		if (wait < 0)
+			return rc;
+		atomic_fetch_add(&h->retries, 1);
+		http_response_free(rs);
+		error_clear(err);
+		pause_between_tries(h, (uint64_t)wait);
+	}
+}
