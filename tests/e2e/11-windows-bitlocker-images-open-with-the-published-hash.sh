@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The volumes that Windows made, by every protector that is known of them: the whole plaintext
-# has the hash that cryptsetup publishes; what has none is compared with dislocker.
+# has the hash that cryptsetup publishes, from us, from dislocker and, except for AES-XTS-256,
+# from libbde; what has no published hash is compared with dislocker.
 # timeout: 600
 . "$(dirname "$0")/lib.sh"
-require dislocker-file
+require dislocker-file bdemount fusermount3
 
 images=$(bitlk_images)
 cat_tool=$B/tests/make/bitlocker-cat
@@ -36,6 +37,26 @@ must_refuse() {
 	say "$1: refused by name"
 }
 
+# The other readers see the same; the recovery password is the way in that all of them know.
+dislocker_agrees() {	# IMAGE HASH
+	dislocker-file -q -V "$images/$1.img" "-p$(value "$1" RP)" -- "$T/plain" >"$T/err" 2>&1 ||
+		fail "dislocker, $1: $(cat "$T/err")"
+	check_sha "$T/plain" "$2" "$1 by dislocker"
+	rm -f "$T/plain"
+}
+
+libbde_agrees() {	# IMAGE HASH
+	local got
+	trap - EXIT	# a background job: the folder is its parent's
+	[ "$1" != bitlk-aes-xts-256 ] || return 0
+	mkdir -p "$T/mnt"
+	bdemount -r "$(value "$1" RP)" "$images/$1.img" "$T/mnt" >"$T/bde" 2>&1 ||
+		fail "bdemount, $1: $(cat "$T/bde")"
+	got=$(sha "$T/mnt/bde1")
+	fusermount3 -u "$T/mnt"
+	[ "$got" = "$2" ] || fail "$1: libbde sees hash $got"
+}
+
 opened=0
 for image in "$images"/*.img; do
 	name=$(basename "$image" .img)
@@ -54,6 +75,9 @@ for image in "$images"/*.img; do
 	if [ -n "$(value "$name" RP)" ]; then
 		value "$name" RP >"$T/rp"
 		must_be "$name" "$hash" recovery "$T/rp"
+		libbde_agrees "$name" "$hash" &
+		dislocker_agrees "$name" "$hash"
+		wait $! || fail "$name: libbde disagrees"
 	fi
 	key=$(value "$name" SK_VMK_GUID)
 	if [ -n "$key" ]; then
