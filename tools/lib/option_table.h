@@ -53,7 +53,7 @@ OPTION(LAZY, "lazy", NULL, G_UMOUNT, "detach now, finish when the last user has 
 
 /* Every command. */
 OPTION(OPTIONS_FILE, "options-file", "FILE", G_ALL,
-       "read options from a file, one a line, name=value; those given here go first")
+       "read options from a file, one a line, name=value; those given beside it win")
 OPTION(JSON, "json", NULL, G_ALL, "say the result as one JSON object")
 OPTION(QUIET, "quiet", NULL, G_ALL, "say errors only")
 OPTION(HELP, "help", NULL, G_ALL, "this text")

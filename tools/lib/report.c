@@ -82,12 +82,37 @@ static void say(const struct report *r, const char *kind, const struct error *er
 		fprintf(stderr, "  next: %s\n", err->next);
 }
 
+int report_result(const struct report *r, json_t *members)
+{
+	AUTO(json_decref) json_t *all = members ? members : json_object();
+	AUTO(free) char *text = NULL;
+
+	if (!r->json)
+		return EXIT_DONE;
+	if (!all || json_object_set_new(all, "schema", json_integer(1)) ||
+	    (r->command && json_object_set_new(all, "command", json_string(r->command))))
+		return EXIT_OTHER;
+	text = json_text(all, 0);
+	if (!text)
+		return EXIT_OTHER;
+	puts(text);
+	return fflush(stdout) ? EXIT_OTHER : EXIT_DONE;
+}
+
+static void say_json(const struct report *r, const struct error *err, int code)
+{
+	report_result(r, json_pack("{s:{s:i,s:s,s:s,s:s}}", "error", "code", code,
+				   "object", err->object, "text", err->text, "next", err->next));
+}
+
 int report_error(const struct report *r, const struct error *err)
 {
 	int code = exit_code_for(err);
 
 	if (code)
 		say(r, "", err, code);
+	if (code && r->json)
+		say_json(r, err, code);
 	if (r->mount_bits)
 		return err->code == ENOMEM ? 2 : mount_bits_for(code);
 	return code;

@@ -7,6 +7,7 @@
 #define ADE_TOOLS_LIB_REPORT_H
 
 #include "crypto/error.h"
+#include "fs/util/json.h"
 
 #include <stdbool.h>
 
@@ -33,6 +34,11 @@ struct report {
 
 /* Say the error, if there is one; returns the exit code of the process. */
 int report_error(const struct report *r, const struct error *err);
+
+/* A command's result for machines: prints `members` (taken; an object; NULL:
+ * nothing to tell) with "schema" and "command" added, when r->json; people
+ * have been told already.  Returns EXIT_DONE or EXIT_OTHER (no memory). */
+int report_result(const struct report *r, json_t *members);
 
 /* Words that do not stop the command, on stderr. */
 void report_warning(const struct report *r, const struct error *warning);

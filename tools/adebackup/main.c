@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* adebackup COMMAND …: finds the command, checks its options, runs it. */
+#include "crypto/secret.h"
+#include "fs/util/log.h"
+#include "tools/adebackup/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* "key" alone, where there are "key add" and others. */
+static bool list_subcommands(const char *word)
+{
+	size_t len = strlen(word);
+	bool any = false;
+	int i;
+
+	for (i = 0; commands[i]; i++) {
+		if (strncmp(commands[i]->name, word, len) || commands[i]->name[len] != ' ')
+			continue;
+		if (!any)
+			fprintf(stderr, "adebackup: %s needs one of these after it:\n", word);
+		fprintf(stderr, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
+		any = true;
+	}
+	return any;
+}
+
+static int refuse_command(const struct report *r, const char *word)
+{
+	struct error err = ERROR_INIT;
+	const char *best = NULL;
+	unsigned near = 3, d;
+	int i;
+
+	if (list_subcommands(word))
+		return EXIT_USAGE;
+	for (i = 0; commands[i]; i++) {
+		d = commands[i]->summary ? edit_distance(word, commands[i]->name) : 99;
+		if (d < near) {
+			near = d;
+			best = commands[i]->name;
+		}
+	}
+	error_set(&err, EINVAL, *word == '-' ? "options come after the command: %.64s"
+					     : "there is no command %.64s", word);
+	if (best)
+		error_next(&err, "did you mean %s?", best);
+	else
+		error_next(&err, "see: adebackup --help");
+	return report_error(r, &err);
+}
+
+static int check_operands(const struct command *c, int n, char **operands, struct error *err)
+{
+	int rc = 0;
+
+	if (n < c->min)
+		rc = error_set(err, EINVAL, "%s needs %s", c->name, c->operands);
+	else if (c->max >= 0 && n > c->max)
+		rc = error_set(err, EINVAL, "%s: one operand too many: %.64s", c->name,
+			       operands[c->max]);
+	if (rc)
+		error_next(err, "see: adebackup %s --help", c->name);
+	return rc;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+	AUTO(options_free) struct options *o = options_new(c->groups);
+	struct report r = { .program = "adebackup", .command = c->name };
+	struct invocation in = { .command = c, .options = o, .report = &r };
+	struct error err = ERROR_INIT;
+	int first = 0, rc;
+
+	if (!o)
+		rc = error_set(&err, ENOMEM, "out of memory");
+	else
+		rc = options_parse(o, argc, argv, &first, &err);
+	if (o) {
+		r.json = options_has(o, OPT_JSON);
+		r.quiet = options_has(o, OPT_QUIET);
+	}
+	if (rc)
+		return report_error(&r, &err);
+	if (options_has(o, OPT_HELP)) {
+		command_print_help(c);
+		return EXIT_DONE;
+	}
+	in.operands = argv + first;
+	in.n_operands = argc - first;
+	if (check_operands(c, in.n_operands, in.operands, &err))
+		return report_error(&r, &err);
+	return c->run(&in);
+}
+
+int main(int argc, char **argv)
+{
+	struct report r = { .program = "adebackup" };
+	struct error err = ERROR_INIT;
+	const struct command *c;
+	int words, rc = secret_process_init();
+
+	log_init("adebackup", LOG_LEVEL_INFO);
+	if (rc) {
+		error_set(&err, -rc, "cannot start: %s", strerror(-rc));
+		return report_error(&r, &err);
+	}
+	if (argc < 2) {
+		fprintf(stderr, "usage: adebackup COMMAND [operands] [--option VALUE]...\n"
+				"  next: see: adebackup --help\n");
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		command_print_all();
+		return EXIT_DONE;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("adebackup " ADE_VERSION);
+		return EXIT_DONE;
+	}
+	c = command_find(argc - 1, argv + 1, &words);
+	return c ? run(c, argc - words, argv + words) : refuse_command(&r, argv[1]);
+}
