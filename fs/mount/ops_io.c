@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/ops_io.h"
 #include "crypto/bytes.h"
+#include "fs/util/log.h"
 
 #include <errno.h>
 #include <linux/falloc.h>
@@ -60,7 +61,9 @@ static int errno_shown(int rc)
 /* Nobody but the log can be told why an open failed. */
 static void log_refusal(const struct node *n, const struct error *err)
 {
-	fprintf(stderr, "%s: %s%s%s\n", n->name, err->text, err->next[0] ? "; " : "", err->next);
+	char line[1600];
+
+	log_error("%s: %s", n->name, error_line(err, line, sizeof(line)));
 }
 
 int request_fill(fuse_req_t req, struct node *folder)

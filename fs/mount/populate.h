@@ -5,10 +5,19 @@
 #ifndef ADE_FS_MOUNT_POPULATE_H
 #define ADE_FS_MOUNT_POPULATE_H
 
+#include "fs/image/disk.h"
 #include "fs/mount/tree.h"
 
 /* One image as disk.raw.  Takes source, on failure too; NULL is handed on. */
 struct tree *populate_image(struct blockdev *source, const struct tree_owner *owner,
 			    struct error *err);
+
+/* A tree whose root shows one disk: info.json and its views.  Takes a
+ * reference of its own. */
+struct tree *populate_disk(struct disk *d, const struct tree_owner *owner, struct error *err);
+
+/* For fill functions: put info.json and the views of d into `folder`; d stays
+ * open as long as the folder's ctx keeps it. */
+int populate_disk_folder(struct node *folder, struct disk *d, struct error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "fs/mount/mounttable.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/session.h"
+#include "fs/util/log.h"
 #include "tools/lib/daemon.h"
 
 #include <errno.h>
@@ -47,6 +48,8 @@ static void on_ready(void *arg)
 {
 	struct job *j = arg;
 
+	if (j->daemon.background)
+		log_to_syslog();
 	daemon_ready(&j->daemon, j->warned && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE);
 }
 

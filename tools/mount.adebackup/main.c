@@ -5,6 +5,8 @@
  *	mount.adebackup SPEC DIR [-sfnv] [-N NS] [-t TYPE.SUBTYPE] [-o OPTIONS]
  */
 #include "crypto/secret.h"
+#include "fs/util/log.h"
+#include "tools/lib/help.h"
 #include "tools/lib/mounting.h"
 
 #include <errno.h>
@@ -71,6 +73,22 @@ static int parse(struct flags *f, struct options *o, int argc, char **argv, stru
 	return rc;
 }
 
+static void print_help(void)
+{
+	puts("usage: mount.adebackup SPEC DIR [-sfnv] [-N NS] [-t TYPE.SUBTYPE] [-o OPTIONS]\n"
+	     "\n"
+	     "The helper of mount(8) for disks that Azure Disk Encryption has encrypted. It\n"
+	     "returns when the files are there. People use: adebackup mount.\n"
+	     "\n"
+	     "  -f            check everything, do not mount      -s  pass over unknown options\n"
+	     "  -v            say what is done                    -n, -N, -t  accepted\n"
+	     "  --foreground  serve from this process             --version\n"
+	     "\n"
+	     "options, after -o and separated by commas (write \\, for a comma in a value):");
+	help_print_options(stdout, G_KEYS | G_MOUNT | G_ALL, HELP_LIST);
+	puts("\nThe options of mount(8) are taken too. See mount.adebackup(8).");
+}
+
 int main(int argc, char **argv)
 {
 	struct report report = { .program = "mount.adebackup", .mount_bits = true };
@@ -80,6 +98,7 @@ int main(int argc, char **argv)
 	int rc = secret_process_init();
 	AUTO(options_free) struct options *o = options_new(G_KEYS | G_MOUNT);
 
+	log_init("mount.adebackup", LOG_LEVEL_INFO);
 	if (rc || !o) {
 		error_set(&err, rc ? -rc : ENOMEM, "cannot start: %s", strerror(rc ? -rc : ENOMEM));
 		return report_error(&report, &err);
@@ -90,6 +109,11 @@ int main(int argc, char **argv)
 		puts("mount.adebackup " ADE_VERSION);
 		return 0;
 	}
+	if (f.help) {
+		print_help();
+		return 0;
+	}
+	report.quiet = options_has(o, OPT_QUIET);
 	req = (struct mount_request){ .spec = argv[optind], .dir = argv[optind + 1],
 				      .options = o, .fake = f.fake, .verbose = f.verbose };
 	return mounting_run(&req, &report);

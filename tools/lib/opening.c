@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/opening.h"
+#include "tools/lib/prompt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROMPTS 3
+
+static int add_keys(struct keyring *r, const struct options *o, struct error *err)
+{
+	const char *path;
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; !rc && (path = options_nth(o, OPT_BEK, i)); i++)
+		rc = keyring_add_bek(r, path, err);
+	for (i = 0; !rc && (path = options_nth(o, OPT_KEYS, i)); i++)
+		rc = keyring_add_dir(r, path, err);
+	for (i = 0; !rc && (path = options_nth(o, OPT_RECOVERY_PASSWORD_FILE, i)); i++)
+		rc = keyring_add_file(r, KEY_RECOVERY_PASSWORD, path, err);
+	for (i = 0; !rc && (path = options_nth(o, OPT_PASSWORD_FILE, i)); i++)
+		rc = keyring_add_file(r, KEY_PASSWORD, path, err);
+	return rc;
+}
+
+struct keyring *keyring_from_options(const struct options *o, struct error *err)
+{
+	AUTO(keyring_free) struct keyring *r = keyring_new();
+
+	if (!r)
+		return error_null(err, ENOMEM, "out of memory");
+	return add_keys(r, o, err) ? NULL : TAKE(r);
+}
+
+static struct disk *open_once(const char *spec, const struct options *o, struct keyring *keys,
+			      struct error *err)
+{
+	const char *headers[16];
+	struct disk_options opts = {
+		.partial = options_has(o, OPT_PARTIAL),
+		.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
+		.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0),
+		.headers = headers,
+	};
+	struct blockdev *source;
+	const char *header;
+	bool vhd = false;
+
+	while ((header = options_nth(o, OPT_HEADER, opts.n_headers))) {
+		if (opts.n_headers == sizeof(headers) / sizeof(headers[0]))
+			return error_null(err, EINVAL, "more than 16 headers");
+		headers[opts.n_headers++] = header;
+	}
+	source = disk_source_open(spec, &vhd, err);
+	return source ? disk_open(source, vhd, keys, &opts, err) : NULL;
+}
+
+/* Ask for what opens the volume until it does.  0; 1: go on with it locked;
+ * -errno. */
+static int ask(struct opening *op, const char *spec, const struct options *o,
+	       const struct error *locked, struct error *err)
+{
+	struct error warning = *locked;
+	enum key_kind kind;
+	struct secret *s;
+	struct disk *d;
+	int i, rc;
+
+	for (i = 0; i < PROMPTS && warning.code; i++) {
+		s = prompt_key(spec, i > 0, &kind);
+		if (!s)
+			return 1;
+		rc = keyring_add_secret(op->keys, kind, "the typed password", s, err);
+		if (rc)
+			return rc;
+		d = open_once(spec, o, op->keys, err);
+		if (!d)
+			return -err->code;
+		disk_unref(op->disk);
+		op->disk = d;
+		error_clear(&warning);
+		rc = disk_check_keys(d, err, &warning);
+		if (rc && rc != -EKEYREJECTED)
+			return rc;
+		if (rc)
+			warning = *err;
+	}
+	return warning.code ? error_set(err, EKEYREJECTED, "%s: none of these passwords opens it",
+					spec) : 0;
+}
+
+int opening_disk(struct opening *op, const char *spec, const struct options *o,
+		 const struct report *report, struct error *err)
+{
+	struct error warning = ERROR_INIT;
+	int rc;
+
+	*op = (struct opening){ .keys = keyring_from_options(o, err) };
+	if (op->keys)
+		op->disk = open_once(spec, o, op->keys, err);
+	rc = op->disk ? disk_check_keys(op->disk, err, &warning) : -err->code;
+	if (!rc && warning.code && prompt_possible())
+		rc = ask(op, spec, o, &warning, err);
+	else if (!rc && warning.code)
+		rc = 1;
+	if (rc > 0) {
+		report_warning(report, &warning);
+		op->warned = true;
+		return 0;
+	}
+	if (rc)
+		opening_close(op);
+	return rc;
+}
+
+void opening_close(struct opening *op)
+{
+	disk_unref(op->disk);
+	keyring_free(op->keys);
+	op->disk = NULL;
+	op->keys = NULL;
+}

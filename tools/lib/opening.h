@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From SPEC and the options of a command to an open disk: the keys are read,
+ * the source is opened, its volumes are unlocked; where a person sits at a
+ * terminal and no key was named, a password is asked for.
+ */
+#ifndef ADE_TOOLS_LIB_OPENING_H
+#define ADE_TOOLS_LIB_OPENING_H
+
+#include "fs/image/disk.h"
+#include "fs/keys/keyring.h"
+#include "tools/lib/options.h"
+#include "tools/lib/report.h"
+
+/* All keys that the options of G_KEYS name.  NULL with words. */
+struct keyring *keyring_from_options(const struct options *o, struct error *err);
+
+struct opening {
+	struct keyring *keys;
+	struct disk *disk;
+	bool warned;		/* a volume stays locked, and that was said */
+};
+
+/* Open spec as one disk.  0 or -errno with words; -EKEYREJECTED when a key was
+ * named and opens nothing.  On success release with opening_close(). */
+int opening_disk(struct opening *op, const char *spec, const struct options *o,
+		 const struct report *report, struct error *err);
+void opening_close(struct opening *op);
+
+static inline void opening_close_cleanup(struct opening *op) { opening_close(op); }
+
+#endif
