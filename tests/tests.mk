@@ -35,3 +35,7 @@ soak: test-deps	## long campaigns: faults, kills, power cuts; SOAK=… names som
 fuzz-long: test-deps	## every fuzz target for its minutes; FUZZ=… names some
 	@$(MAKE) -s MODE=fuzz fuzzers
 	@tests/fuzz/long $(FUZZ)
+
+.PHONY: demo
+demo:	## the main job from end to end, in under two minutes
+	@tools/demo/run

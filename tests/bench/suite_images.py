@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disk images: BitLocker and LUKS volumes of 4 GiB against the programs that also read them."""
+import glob
 import os
 import subprocess
 
@@ -29,11 +30,17 @@ class Fixtures:
         return path
 
     def random(self):
-        """Bytes that no one can skip or compress: AES-CTR over zeros, the same every time."""
+        """A new NTFS volume, then bytes that no one can skip or compress: AES-CTR over zeros, the
+        same every time; a hole at each quarter is where BitLocker's own areas will go."""
         def make(path):
             with open(path, "wb") as out:
                 benchlib.run(["sh", "-c", "head -c %d /dev/zero | openssl enc -aes-128-ctr -nosalt"
-                              " -K %032x -iv 0" % (self.bytes, 0xade)], stdout=out)
+                              " -K %032x -iv %032x" % (self.bytes, 0xade, 0)], stdout=out)
+            for quarter in (0, 1, 2, 3):
+                benchlib.run(["fallocate", "--punch-hole", "--offset",
+                              str(self.bytes // 4 * quarter), "--length", str(8 << 20), path])
+            benchlib.run(["mkntfs", "-q", "-Q", "-F", path], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
         return self.once("plain.raw", make)
 
     def passphrase(self):
@@ -44,11 +51,14 @@ class Fixtures:
 
     def bitlocker(self, cipher):
         """(volume, its .BEK file)"""
-        bek = self.path("bitlocker-%s.BEK" % cipher)
+        keys = self.path("keys-" + cipher)
+        os.makedirs(keys, exist_ok=True)
 
         def make(path):
-            benchlib.run([MKBITLOCKER, "--cipher", cipher, "--bek", bek, self.random(), path])
-        return self.once("bitlocker-%s.raw" % cipher, make), bek
+            benchlib.run([MKBITLOCKER, "--cipher", cipher, "--bek", keys, self.random(), path],
+                         stdout=subprocess.DEVNULL)
+        volume = self.once("bitlocker-%s.raw" % cipher, make)
+        return volume, glob.glob(keys + "/*.BEK")[0]
 
     def luks1(self):
         def make(path):

@@ -25,14 +25,14 @@ struct job {
 	const char *bek_dir[FVEW_MAX_PROTECTORS];	/* by protector; NULL: no key file */
 	bool bek_long[FVEW_MAX_PROTECTORS];
 	uint32_t nonce[3];
-	bool stale, bad_crc[3], bad_signature[3], bad_hash[3];
+	bool print_keys, stale, bad_crc[3], bad_signature[3], bad_hash[3];
 	uint64_t size, encrypted;
 	int in_fd, out_fd;
 };
 
 enum { OPT_CIPHER = 256, OPT_SECTOR, OPT_BEK, OPT_BEK_LONG, OPT_RECOVERY, OPT_PASSWORD, OPT_CLEAR,
        OPT_ENCRYPTED, OPT_STATE, OPT_NONCE, OPT_STALE, OPT_BREAK, OPT_EOW, OPT_TO_GO, OPT_SEED,
-       OPT_HELP };
+       OPT_PRINT_KEYS, OPT_HELP };
 
 static const struct option options[] = {
 	{ "cipher", 1, NULL, OPT_CIPHER }, { "sector", 1, NULL, OPT_SECTOR },
@@ -42,7 +42,7 @@ static const struct option options[] = {
 	{ "state", 1, NULL, OPT_STATE }, { "nonce", 1, NULL, OPT_NONCE },
 	{ "stale", 0, NULL, OPT_STALE }, { "break", 1, NULL, OPT_BREAK },
 	{ "eow", 0, NULL, OPT_EOW }, { "to-go", 0, NULL, OPT_TO_GO }, { "seed", 1, NULL, OPT_SEED },
-	{ "help", 0, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
+	{ "print-keys", 0, NULL, OPT_PRINT_KEYS }, { "help", 0, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
 };
 
 static const char usage_text[] =
@@ -62,6 +62,7 @@ static const char usage_text[] =
 "  --break crcN|signatureN|hashN   damage copy N (1..3; repeatable)\n"
 "  --eow  --to-go         kinds of boot sector\n"
 "  --seed N               all keys and GUIDs follow from it (default 1)\n"
+"  --print-keys           also print the keys, in hex, for tests that look for them\n"
 "One protector at least.  Key files and GUIDs are printed.\n";
 
 static int complain(const char *what)
@@ -183,6 +184,7 @@ static bool take_option(struct job *j, int c)
 	case OPT_BREAK: return parse_break(j, optarg);
 	case OPT_EOW: return j->w.eow = true;
 	case OPT_TO_GO: return j->w.to_go = true;
+	case OPT_PRINT_KEYS: return j->print_keys = true;
 	default: return true;
 	}
 }
@@ -312,6 +314,22 @@ static int write_metadata(struct job *j, uint8_t *buf)
 	return pwrite(j->out_fd, buf, 512, 0) == 512 ? 0 : complain(j->out);
 }
 
+static void print_hex(const char *name, const uint8_t *bytes, size_t len)
+{
+	printf("%s ", name);
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", bytes[i]);
+	putchar('\n');
+}
+
+static void print_keys(const struct job *j)
+{
+	print_hex("fvek", j->w.fvek, fvew_fvek_bytes(&j->w));
+	print_hex("vmk", j->w.vmk, sizeof(j->w.vmk));
+	for (size_t i = 0; i < j->w.n_protectors; i++)
+		print_hex("protector-key", j->w.protector[i].key, sizeof(j->w.protector[i].key));
+}
+
 static int write_key_files(const struct job *j)
 {
 	char guid[37], path[4096];
@@ -319,6 +337,8 @@ static int write_key_files(const struct job *j)
 
 	fvew_guid_text(j->w.volume_guid, guid);
 	printf("volume %s\n", guid);
+	if (j->print_keys)
+		print_keys(j);
 	for (size_t i = 0; i < j->w.n_protectors; i++) {
 		size_t len = fvew_bek(&j->w, &j->w.protector[i], j->bek_long[i], bek);
 		AUTO(fd) int fd = -1;
