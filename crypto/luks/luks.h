@@ -16,7 +16,7 @@ struct luks_info {
 	int version;			/* 1 or 2 */
 	char uuid[41];
 	char label[49];			/* LUKS2; may be empty */
-	char cipher[64];		/* "aes-xts-plain64" */
+	char cipher[72];		/* "aes-xts-plain64" */
 	unsigned key_bits;		/* of the volume key */
 	uint32_t sector_size;
 	uint64_t payload_off;		/* bytes; 0 is usual for detached headers */

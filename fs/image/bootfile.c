@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/image/bootfile.h"
+#include "crypto/bytes.h"
+#include "fs/image/fstype.h"
+#include "fs/image/mem.h"
+#include "fs/image/slice.h"
+
+#include <errno.h>
+#include <ext2fs/ext2fs.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SCAN_STEP 4096u
+#define SCAN_MAX (4ull << 30)		/* a boot partition is not larger */
+#define SCAN_BUF (1u << 20)
+
+static const char *const paths[] = { "/luks/osluksheader", "/boot/luks/osluksheader" };
+
+/* libext2fs reads through an io_manager that is opened by name; ours is the
+ * address of the device, in text. */
+static errcode_t dev_open(const char *name, int flags, io_channel *out);
+
+static errcode_t dev_close(io_channel ch)
+{
+	ext2fs_free_mem(&ch->name);
+	ext2fs_free_mem(&ch);
+	return 0;
+}
+
+static errcode_t dev_set_blksize(io_channel ch, int size)
+{
+	ch->block_size = size;
+	return 0;
+}
+
+static errcode_t dev_read64(io_channel ch, unsigned long long block, int count, void *buf)
+{
+	struct blockdev *bd = ch->private_data;
+	uint64_t off, len = count < 0 ? (uint64_t)-(int64_t)count
+				      : (uint64_t)count * (unsigned)ch->block_size;
+
+	if (!mul_u64(block, (unsigned)ch->block_size, &off) || blockdev_pread(bd, buf, len, off) < 0)
+		return EXT2_ET_SHORT_READ;
+	return 0;
+}
+
+static errcode_t dev_read(io_channel ch, unsigned long block, int count, void *buf)
+{
+	return dev_read64(ch, block, count, buf);
+}
+
+static errcode_t dev_no_write64(io_channel ch, unsigned long long block, int count, const void *buf)
+{
+	(void)ch, (void)block, (void)count, (void)buf;
+	return EROFS;
+}
+
+static errcode_t dev_no_write(io_channel ch, unsigned long block, int count, const void *buf)
+{
+	return dev_no_write64(ch, block, count, buf);
+}
+
+static errcode_t dev_flush(io_channel ch)
+{
+	(void)ch;
+	return 0;
+}
+
+static struct struct_io_manager dev_manager = {
+	.magic = EXT2_ET_MAGIC_IO_MANAGER, .name = "blockdev", .open = dev_open, .close = dev_close,
+	.set_blksize = dev_set_blksize, .read_blk = dev_read, .write_blk = dev_no_write,
+	.flush = dev_flush, .read_blk64 = dev_read64, .write_blk64 = dev_no_write64,
+};
+
+static errcode_t dev_open(const char *name, int flags, io_channel *out)
+{
+	io_channel ch = NULL;
+	void *device;
+	errcode_t rc;
+
+	(void)flags;
+	if (sscanf(name, "%p", &device) != 1)
+		return EXT2_ET_BAD_DEVICE_NAME;
+	rc = ext2fs_get_memzero(sizeof(*ch), &ch);
+	if (rc)
+		return rc;
+	rc = ext2fs_get_mem(strlen(name) + 1, &ch->name);
+	if (rc) {
+		ext2fs_free_mem(&ch);
+		return rc;
+	}
+	memcpy(ch->name, name, strlen(name) + 1);
+	ch->magic = EXT2_ET_MAGIC_IO_CHANNEL;
+	ch->manager = &dev_manager;
+	ch->block_size = 1024;
+	ch->refcount = 1;
+	ch->private_data = device;
+	*out = ch;
+	return 0;
+}
+
+static void close_fs(ext2_filsys *fs)
+{
+	if (*fs)
+		ext2fs_free(*fs);	/* unlike ext2fs_close(), never writes */
+}
+
+static void close_file(ext2_file_t *file)
+{
+	if (*file)
+		ext2fs_file_close(*file);
+}
+
+/* All of the file, into malloc'ed memory. */
+static int read_file(ext2_filsys fs, ext2_ino_t ino, uint8_t **out, size_t *len)
+{
+	__attribute__((cleanup(close_file))) ext2_file_t file = NULL;
+	AUTO(free) uint8_t *buf = NULL;
+	uint64_t size = 0;
+	size_t at = 0;
+
+	if (ext2fs_file_open(fs, ino, 0, &file) || ext2fs_file_get_lsize(file, (__u64 *)&size))
+		return -EBADMSG;
+	if (!size || size > BOOTFILE_MAX)
+		return -ENOENT;
+	buf = malloc((size_t)size);
+	if (!buf)
+		return -ENOMEM;
+	while (at < size) {
+		unsigned want = size - at > SCAN_BUF ? SCAN_BUF : (unsigned)(size - at), got = 0;
+
+		if (ext2fs_file_read(file, buf + at, want, &got) || !got)
+			return -EBADMSG;
+		at += got;
+	}
+	*out = TAKE(buf);
+	*len = at;
+	return 0;
+}
+
+static bool is_file(ext2_filsys fs, ext2_ino_t ino)
+{
+	struct ext2_inode inode;
+
+	return ext2fs_read_inode(fs, ino, &inode) == 0 && LINUX_S_ISREG(inode.i_mode);
+}
+
+struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err)
+{
+	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
+	char name[32];
+	uint8_t *buf = NULL;
+	ext2_ino_t ino;
+	size_t len;
+	int rc;
+
+	snprintf(name, sizeof(name), "%p", (void *)partition);
+	if (ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0, &dev_manager, &fs))
+		return error_null(err, EBADMSG, "the boot file system cannot be read");
+	if (ext2fs_namei(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino) || !is_file(fs, ino))
+		return error_null(err, ENOENT, "no file %s", path);
+	rc = read_file(fs, ino, &buf, &len);
+	if (rc < 0)
+		return error_null(err, -rc, "the file %s cannot be read", path);
+	return mem_open(buf, len, err);
+}
+
+/* Places where a header may begin, in what is stored (holes passed over). */
+struct scan {
+	struct blockdev *bd;
+	bootfile_accept_fn *accept;
+	uint8_t *buf;
+	uint64_t found, len;
+};
+
+static bool try_place(struct scan *s, uint64_t off)
+{
+	struct blockdev *rest = slice_open(blockdev_ref(s->bd), off, s->bd->size - off, NULL);
+
+	s->len = rest ? s->accept(rest) : 0;
+	blockdev_unref(rest);
+	s->found = off;
+	return s->len > 0 && range_fits(off, s->len, s->bd->size);
+}
+
+static int scan_extent(void *arg, uint64_t off, uint64_t len, enum extent_type type)
+{
+	struct scan *s = arg;
+	uint64_t at = (off + SCAN_STEP - 1) / SCAN_STEP * SCAN_STEP, end = off + len;
+
+	if (type == EXTENT_HOLE)
+		return 0;
+	while (at + 512 <= end) {
+		size_t n = end - at < SCAN_BUF ? (size_t)(end - at) : SCAN_BUF;
+		int rc = blockdev_pread(s->bd, s->buf, n, at);
+
+		if (rc < 0)
+			return rc;
+		for (size_t i = 0; i + 8 <= n; i += SCAN_STEP)
+			if (!memcmp(s->buf + i, "LUKS\xba\xbe", 6) && try_place(s, at + i))
+				return 1;
+		at += SCAN_BUF;
+	}
+	return 0;
+}
+
+static struct blockdev *scan(struct blockdev *bd, bootfile_accept_fn *accept, char *where,
+			     size_t size, struct error *err)
+{
+	struct scan s = { .bd = bd, .accept = accept, .buf = malloc(SCAN_BUF) };
+	uint64_t len = bd->size < SCAN_MAX ? bd->size : SCAN_MAX;
+	int rc;
+
+	if (!s.buf)
+		return error_null(err, ENOMEM, "out of memory");
+	rc = blockdev_extents(bd, 0, len, scan_extent, &s);
+	free(s.buf);
+	if (rc < 0)
+		return error_null(err, -rc, "the boot partition cannot be read");
+	if (rc == 0)
+		return error_null(err, ENOENT, "no LUKS header on the boot partition");
+	snprintf(where, size, "byte %llu", (unsigned long long)s.found);
+	return slice_open(blockdev_ref(bd), s.found, s.len, err);
+}
+
+struct blockdev *bootfile_find(struct blockdev *partition, bootfile_accept_fn *accept, char *where,
+			       size_t size, struct error *err)
+{
+	const char *what = fstype_detect(partition);
+
+	if (!what)
+		return error_null(err, ENOENT, "no file system");
+	if (strncmp(what, "ext", 3) || !strcmp(what, "exfat"))
+		return scan(partition, accept, where, size, err);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		struct blockdev *file = bootfile_open_ext(partition, paths[i], err);
+
+		if (file && accept(file) > 0) {
+			snprintf(where, size, "%s", paths[i]);
+			return file;
+		}
+		blockdev_unref(file);
+	}
+	return error_null(err, ENOENT, "no %s on the boot partition", paths[0]);
+}

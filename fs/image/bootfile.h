@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The detached LUKS header of an ADE Linux OS disk: the file luks/osluksheader
+ * on the plain boot partition of the same disk.  ext2, ext3 and ext4 are read
+ * by libext2fs; other file systems are searched for the LUKS magic at 4 KiB
+ * steps.  Everything read here is hostile.
+ */
+#ifndef ADE_FS_IMAGE_BOOTFILE_H
+#define ADE_FS_IMAGE_BOOTFILE_H
+
+#include "fs/image/blockdev.h"
+
+#define BOOTFILE_MAX (64u << 20)
+
+/* Is this header good, and how long is it?  Bytes, or 0: not a header. */
+typedef uint64_t bootfile_accept_fn(struct blockdev *candidate);
+
+/* A device over the header's bytes, or NULL: none there (ENOENT), or why the
+ * file system cannot be read.  partition is borrowed.  where: a text of at
+ * most size bytes, such as "/luks/osluksheader" or "offset 123". */
+struct blockdev *bootfile_find(struct blockdev *partition, bootfile_accept_fn *accept, char *where,
+			       size_t size, struct error *err);
+
+/* One file of an ext file system as a device, at most BOOTFILE_MAX bytes;
+ * holes read as zeros.  NULL: ENOENT, EBADMSG, ENOMEM, … */
+struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err);
+
+#endif

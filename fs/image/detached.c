@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Detached LUKS headers.  Which partition a header belongs to is written
+ * nowhere: it is one that carries no signature of its own, and after
+ * unlocking its plaintext must show a file system or LVM.
+ */
+#include "crypto/luks/luks.h"
+#include "fs/image/bootfile.h"
+#include "fs/image/disk_private.h"
+#include "fs/image/file.h"
+#include "fs/image/slice.h"
+#include "fs/image/stack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SMALLEST (16ull << 20)		/* no root file system is smaller */
+
+static uint64_t accept_header(struct blockdev *bd)
+{
+	struct reader r = reader_over(bd);
+	AUTO(luks_free) struct luks *l = luks_open(&r, NULL);
+
+	return l ? luks_info(l)->header_len : 0;
+}
+
+static bool is_candidate(const struct disk_volume *v)
+{
+	return v->format == VOLUME_PLAIN && !v->what[0] && v->size >= SMALLEST;
+}
+
+/* The largest candidate that was not tried yet. */
+static struct disk_volume *next_candidate(struct disk *d, const struct disk_volume *before)
+{
+	struct disk_volume *best = NULL;
+
+	for (size_t i = 0; i < d->n_vols; i++) {
+		struct disk_volume *v = &d->vol[i];
+
+		if (!is_candidate(v) || (before && (v->size > before->size ||
+						    (v->size == before->size && v <= before))))
+			continue;
+		if (!best || v->size > best->size)
+			best = v;
+	}
+	return best;
+}
+
+/* Open v by the header; true when that is settled, one way or the other. */
+static bool try_candidate(struct disk *d, struct disk_volume *v, struct blockdev *header,
+			  const char *from, bool only_one, struct unlock_context *ctx)
+{
+	struct disk_volume t = *v;
+	AUTO(blockdev_unref) struct blockdev *container =
+		stack_partition(d->stored, v->start, v->size, NULL);
+
+	if (!container)
+		return false;
+	luks_volume_open(&t, header, container, ctx);
+	if (t.state == DISK_OPEN && !t.inside[0] && !only_one) {
+		disk_volume_release(&t);	/* opened into noise: not its data */
+		return false;
+	}
+	snprintf(t.header_from, sizeof(t.header_from), "%s", from);
+	t.header_bytes = 0;			/* nothing in front of this data */
+	t.what = "luks";
+	*v = t;
+	return true;
+}
+
+static void use_header(struct disk *d, struct blockdev *header, const char *from, bool named,
+		       struct unlock_context *ctx)
+{
+	struct disk_volume *first = next_candidate(d, NULL), *v = first;
+	bool only_one = named && first && !next_candidate(d, first);
+
+	for (; v; v = next_candidate(d, v))
+		if (try_candidate(d, v, header, from, only_one, ctx))
+			return;
+	if (first) {
+		struct error why = ERROR_INIT;
+
+		error_set(&why, EBADMSG, "a LUKS header was found (%s), but no partition decrypts to a "
+			  "file system with it", from);
+		error_next(&why, "Name the right header with header=FILE[@OFFSET].");
+		first->format = VOLUME_LUKS;
+		volume_failed(first, &why);
+	}
+}
+
+/* header=FILE[@OFFSET] */
+static int open_named(const char *spec, struct blockdev **out, struct error *err)
+{
+	const char *at = strrchr(spec, '@');
+	AUTO(free) char *path = NULL;
+	uint64_t off = 0;
+	char *end = NULL;
+	struct blockdev *bd;
+
+	if (at && at[1]) {
+		off = strtoull(at + 1, &end, 0);
+		if (*end)
+			at = NULL;
+	}
+	path = at && at[1] ? strndup(spec, (size_t)(at - spec)) : strdup(spec);
+	if (!path)
+		return error_set(err, ENOMEM, "out of memory");
+	bd = file_open(path, err);
+	if (!bd)
+		return -err->code;
+	if (off > bd->size) {
+		blockdev_unref(bd);
+		error_set(err, EINVAL, "the header's offset lies behind the file's end");
+		error_object(err, "%s", path);
+		return -EINVAL;
+	}
+	*out = slice_open(bd, off, bd->size - off, err);
+	if (!*out)
+		return -ENOMEM;
+	if (accept_header(*out) == 0) {
+		struct reader r = reader_over(*out);
+
+		luks_free(luks_open(&r, err));	/* for its words */
+		error_object(err, "%s", path);
+		blockdev_unref(*out);
+		return err->code ? -err->code : -EBADMSG;
+	}
+	return 0;
+}
+
+static int use_named(struct disk *d, struct unlock_context *ctx, struct error *err)
+{
+	struct error local = ERROR_INIT;
+
+	for (size_t i = 0; i < ctx->opts->n_headers; i++) {
+		struct blockdev *header = NULL;
+		int rc = open_named(ctx->opts->headers[i], &header, &local);
+
+		if (rc < 0) {
+			error_copy(err, &local);
+			return rc;
+		}
+		use_header(d, header, ctx->opts->headers[i], true, ctx);
+		blockdev_unref(header);
+	}
+	return 0;
+}
+
+int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err)
+{
+	int rc = use_named(d, ctx, err);
+
+	for (size_t i = 0; i < d->n_vols && rc == 0; i++) {
+		struct disk_volume *v = &d->vol[i];
+		AUTO(blockdev_unref) struct blockdev *part = NULL, *header = NULL;
+		char where[64], from[96];
+
+		if (v->format != VOLUME_PLAIN || !v->what[0] || !next_candidate(d, NULL))
+			continue;
+		part = stack_partition(d->stored, v->start, v->size, NULL);
+		header = part ? bootfile_find(part, accept_header, where, sizeof(where), NULL) : NULL;
+		if (!header)
+			continue;
+		snprintf(from, sizeof(from), "partition %u: %s", v->n, where);
+		use_header(d, header, from, false, ctx);
+	}
+	return rc;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/image/disk.h"
+#include "crypto/hash.h"
+#include "fs/image/disk_private.h"
+#include "fs/image/file.h"
+#include "fs/image/probe.h"
+#include "fs/image/stack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err)
+{
+	AUTO(blockdev_unref) struct blockdev *bd = file_open(path, err);
+	enum image_format format;
+	struct vhd_footer footer;
+
+	if (!bd || image_probe(bd, path, &format, &footer, err) < 0)
+		return NULL;
+	*vhd = format == IMAGE_VHD_FIXED;
+	return TAKE(bd);
+}
+
+static void disk_free(struct disk *d)
+{
+	for (size_t i = 0; i < d->n_vols; i++)
+		disk_volume_release(&d->vol[i]);
+	free(d->vol);
+	for (size_t i = 0; i < d->n_views; i++)
+		free(d->view[i].name);
+	free(d->view);
+	partitions_free(d->table);
+	blockdev_unref(d->stored);
+	blockdev_unref(d->source);
+	free(d);
+}
+DEFINE_CLEANUP(struct disk *, disk_free);
+
+struct disk *disk_ref(struct disk *d)
+{
+	atomic_fetch_add(&d->refs, 1);
+	return d;
+}
+
+void disk_unref(struct disk *d)
+{
+	if (d && atomic_fetch_sub(&d->refs, 1) == 1)
+		disk_free(d);
+}
+
+/* The same disk always makes the same VHD. */
+static void make_id(struct disk *d)
+{
+	uint8_t head[4096 + 8] = { 0 }, hash[SHA256_BYTES] = { 0 };
+	size_t n = d->stored->size < 4096 ? (size_t)d->stored->size : 4096;
+
+	if (blockdev_pread(d->stored, head + 8, n, 0) == 0) {
+		memcpy(head, &d->stored->size, 8);
+		sha256(head, sizeof(head), hash);
+	}
+	memcpy(d->id, hash, 16);
+	d->id[6] = (uint8_t)((d->id[6] & 0x0f) | 0x40);
+	d->id[8] = (uint8_t)((d->id[8] & 0x3f) | 0x80);
+}
+
+static int open_volumes(struct disk *d, struct unlock_context *ctx, struct error *err)
+{
+	size_t n = d->table->n_parts ? d->table->n_parts : d->table->kind == TABLE_NONE ? 1 : 0;
+
+	d->vol = calloc(n ? n : 1, sizeof(*d->vol));
+	if (!d->vol)
+		return error_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		struct disk_volume *v = &d->vol[d->n_vols++];
+		AUTO(blockdev_unref) struct blockdev *container = NULL;
+
+		v->size = d->stored->size;
+		if (d->table->n_parts) {
+			v->n = d->table->part[i].n;
+			v->start = d->table->part[i].start;
+			v->size = d->table->part[i].size;
+		}
+		container = stack_partition(d->stored, v->start, v->size, err);
+		if (!container)
+			return -ENOMEM;
+		volume_open(v, container, ctx);
+	}
+	return detached_open(d, ctx, err);
+}
+
+static int add_view(struct disk *d, enum view_kind kind, struct disk_volume *v, uint64_t size,
+		    const char *fmt, unsigned n)
+{
+	struct view *w = realloc(d->view, (d->n_views + 1) * sizeof(*w));
+	char name[64];
+
+	if (!w)
+		return -ENOMEM;
+	d->view = w;
+	w = &d->view[d->n_views];
+	if (kind == VIEW_PARTITION)
+		snprintf(name, sizeof(name), "p%u.raw", n);
+	else
+		snprintf(name, sizeof(name), "%s", fmt);
+	w->kind = kind;
+	w->vol = v;
+	w->name = strdup(name);
+	if (!w->name)
+		return -ENOMEM;
+	w->pub = (struct disk_view){ .name = w->name, .size = size };
+	d->n_views++;
+	return 0;
+}
+
+static uint64_t vhd_size(uint64_t size)
+{
+	return vhd_padded_size(size) + VHD_FOOTER_BYTES;
+}
+
+static int list_views(struct disk *d)
+{
+	uint64_t stored = d->stored->size, raw = stored;
+	int rc;
+
+	if (d->n_vols == 1 && d->vol[0].n == 0 && d->vol[0].plain)
+		raw = d->vol[0].plain->size;
+	d->raw_size = raw;
+	rc = add_view(d, VIEW_RAW, NULL, raw, "disk.raw", 0);
+	if (rc == 0)
+		rc = add_view(d, VIEW_VHD, NULL, vhd_size(raw), "disk.vhd", 0);
+	for (size_t i = 0; i < d->n_vols && rc == 0; i++) {
+		struct disk_volume *v = &d->vol[i];
+
+		if (v->n)
+			rc = add_view(d, VIEW_PARTITION, v, v->plain ? v->plain->size : v->size, NULL, v->n);
+	}
+	if (rc == 0)
+		rc = add_view(d, VIEW_STORED_RAW, NULL, stored, "encrypted/disk.raw", 0);
+	if (rc == 0)
+		rc = add_view(d, VIEW_STORED_VHD, NULL, d->vhd ? d->source->size : vhd_size(stored),
+			      "encrypted/disk.vhd", 0);
+	return rc;
+}
+
+struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
+		       const struct disk_options *opts, struct error *err)
+{
+	static const struct disk_options none;
+	struct unlock_context ctx = { .keys = keys, .opts = opts ? opts : &none };
+	AUTO(disk_free) struct disk *d = NULL;
+
+	if (!source)
+		return NULL;
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		blockdev_unref(source);
+		return error_null(err, ENOMEM, "out of memory");
+	}
+	atomic_init(&d->refs, 1);
+	d->source = source;
+	d->vhd = vhd;
+	d->keys = keys;
+	d->partial = ctx.opts->partial;
+	d->stored = stack_stored(blockdev_ref(source), vhd, err);
+	if (!d->stored || partitions_read(d->stored, &d->table, err, &d->table_warning) < 0)
+		return NULL;
+	make_id(d);
+	if (open_volumes(d, &ctx, err) < 0)
+		return NULL;
+	if (list_views(d) < 0)
+		return error_null(err, ENOMEM, "out of memory");
+	return TAKE(d);
+}
+
+static const struct disk_volume *first_closed(const struct disk *d)
+{
+	for (size_t i = 0; i < d->n_vols; i++)
+		if (d->vol[i].format != VOLUME_PLAIN && d->vol[i].state != DISK_OPEN)
+			return &d->vol[i];
+	return NULL;
+}
+
+static bool any_opened(const struct disk *d)
+{
+	for (size_t i = 0; i < d->n_vols; i++)
+		if (d->vol[i].plain)
+			return true;
+	return false;
+}
+
+static void name_volume(const struct disk_volume *v, struct error *err)
+{
+	if (!err)
+		return;
+	if (v->n)
+		error_prefix(err, 0, "partition %u", v->n);
+}
+
+int disk_check_keys(struct disk *d, struct error *err, struct error *warning)
+{
+	const struct disk_volume *closed = first_closed(d);
+	const struct key *unused = d->keys && !d->partial ? keyring_first_unused(d->keys) : NULL;
+
+	if (unused) {
+		if (closed && (closed->why.code == EKEYREJECTED || closed->why.code == EBADMSG ||
+			       closed->why.code == ENOTSUP)) {
+			error_copy(err, &closed->why);
+			name_volume(closed, err);
+			error_object(err, "%s", unused->name);
+			return -closed->why.code;
+		}
+		error_set(err, EKEYREJECTED, "this key opens no volume of the disk");
+		if (closed)
+			error_next(err, "%s", closed->why.next);
+		else
+			error_next(err, "The disk has no volume that it is for; leave it out, or use -o partial.");
+		error_object(err, "%s", unused->name);
+		return -EKEYREJECTED;
+	}
+	if (closed && !d->partial && d->keys && keyring_count(d->keys) && !any_opened(d)) {
+		error_copy(err, &closed->why);
+		name_volume(closed, err);
+		return -closed->why.code;
+	}
+	if (closed && warning) {
+		error_copy(warning, &closed->why);
+		name_volume(closed, warning);
+	}
+	return 0;
+}
+
+size_t disk_n_views(const struct disk *d)
+{
+	return d->n_views;
+}
+
+const struct disk_view *disk_view_at(const struct disk *d, size_t i)
+{
+	return &d->view[i].pub;
+}
+
+static int refuse(const struct disk_volume *v, struct error *err)
+{
+	int code = v->state == DISK_LOCKED ? EACCES : v->why.code ? v->why.code : EIO;
+
+	error_copy(err, &v->why);
+	name_volume(v, err);
+	if (err)
+		err->code = code;
+	return -code;
+}
+
+static struct blockdev *open_stored_vhd(struct disk *d, struct error *err)
+{
+	return d->vhd ? blockdev_ref(d->source) : stack_vhd(blockdev_ref(d->stored), d->id, err);
+}
+
+int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error *err)
+{
+	const struct view *w = &d->view[i];
+	const struct disk_volume *closed = NULL;
+	struct blockdev *bd = NULL;
+
+	if (w->kind == VIEW_PARTITION && w->vol->format != VOLUME_PLAIN && !w->vol->plain)
+		closed = w->vol;
+	if ((w->kind == VIEW_RAW || w->kind == VIEW_VHD) && !d->partial)
+		closed = first_closed(d);
+	if (closed)
+		return refuse(closed, err);
+	switch (w->kind) {
+	case VIEW_RAW:
+	case VIEW_VHD:
+		bd = stack_decrypted(d->stored, d->table, d->vol, d->n_vols, err);
+		if (bd && w->kind == VIEW_VHD)
+			bd = stack_vhd(bd, d->id, err);
+		break;
+	case VIEW_PARTITION:
+		bd = w->vol->plain ? blockdev_ref(w->vol->plain)
+				   : stack_partition(d->stored, w->vol->start, w->vol->size, err);
+		break;
+	case VIEW_STORED_RAW:
+		bd = blockdev_ref(d->stored);
+		break;
+	case VIEW_STORED_VHD:
+		bd = open_stored_vhd(d, err);
+		break;
+	}
+	if (!bd)
+		return err && err->code ? -err->code : -ENOMEM;
+	*out = bd;
+	return 0;
+}

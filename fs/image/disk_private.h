@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between disk.c, detached.c and info.c. */
+#ifndef ADE_FS_IMAGE_DISK_PRIVATE_H
+#define ADE_FS_IMAGE_DISK_PRIVATE_H
+
+#include "fs/image/volumes.h"
+
+enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_PARTITION, VIEW_STORED_RAW, VIEW_STORED_VHD };
+
+struct view {
+	enum view_kind kind;
+	struct disk_volume *vol;	/* of VIEW_PARTITION */
+	char *name;
+	struct disk_view pub;
+};
+
+struct disk {
+	_Atomic unsigned refs;
+	struct blockdev *source;	/* with a VHD's footer */
+	struct blockdev *stored;	/* without */
+	bool vhd, partial;
+	struct keyring *keys;		/* borrowed */
+	struct partition_table *table;
+	struct error table_warning;
+	struct disk_volume *vol;
+	size_t n_vols;
+	struct view *view;
+	size_t n_views;
+	uint64_t raw_size;
+	uint8_t id[16];			/* of the VHDs made from it */
+};
+
+/* Detached LUKS headers: those that the user named, and an ADE OS disk's own. */
+int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/image/fstype.h"
+#include "crypto/bitlocker/bitlocker.h"
+#include "crypto/bytes.h"
+#include "crypto/luks/luks.h"
+
+#include <string.h>
+
+#define EXT_FEATURES_OFF 1116u	/* s_feature_compat, in the superblock at 1024 */
+
+static const struct {
+	uint32_t off;
+	const char *magic;
+	uint8_t len;
+	const char *what;
+} signatures[] = {
+	{ 3, "NTFS    ", 8, "ntfs" },	   { 3, "EXFAT   ", 8, "exfat" },
+	{ 3, "ReFS", 4, "refs" },	   { 0, "XFSB", 4, "xfs" },
+	{ 0x36, "FAT1", 4, "vfat" },	   { 0x52, "FAT32", 5, "vfat" },
+	{ 512, "LABELONE", 8, "lvm" },	   { 4086, "SWAPSPACE2", 10, "swap" },
+	{ 0x10040, "_BHRfS_M", 8, "btrfs" },
+};
+
+static const char *ext_version(const uint8_t *f)
+{
+	uint32_t compat = le32(f), incompat = le32(f + 4), ro = le32(f + 8);
+
+	if ((incompat & ~0x7fu) || (ro & ~0x7u))
+		return "ext4";
+	return compat & 4 ? "ext3" : "ext2";
+}
+
+static const char *detect_ext(struct blockdev *bd)
+{
+	uint8_t magic[2], features[12];
+
+	if (bd->size < 2048 || blockdev_pread(bd, magic, 2, 1024 + 56) < 0 || le16(magic) != 0xef53 ||
+	    blockdev_pread(bd, features, sizeof(features), EXT_FEATURES_OFF) < 0)
+		return NULL;
+	return ext_version(features);
+}
+
+const char *fstype_detect(struct blockdev *bd)
+{
+	uint8_t head[4096 + 512] = { 0 }, far[16];
+	size_t n = bd->size < sizeof(head) ? (size_t)bd->size : sizeof(head);
+
+	if (n < 512 || blockdev_pread(bd, head, n, 0) < 0)
+		return NULL;
+	if (bitlocker_detect(head))
+		return "bitlocker";
+	if (luks_detect(head, n))
+		return "luks";
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(*signatures); i++) {
+		uint32_t off = signatures[i].off;
+		const uint8_t *at = head + off;
+
+		if (off + signatures[i].len > n) {
+			if (off + sizeof(far) > bd->size || blockdev_pread(bd, far, sizeof(far), off) < 0)
+				continue;
+			at = far;
+		}
+		if (!memcmp(at, signatures[i].magic, signatures[i].len))
+			return signatures[i].what;
+	}
+	return detect_ext(bd);
+}

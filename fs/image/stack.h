@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of layers: how the views of a disk are put together.  No other
+ * file names two layers of one stack.
+ */
+#ifndef ADE_FS_IMAGE_STACK_H
+#define ADE_FS_IMAGE_STACK_H
+
+#include "fs/image/partitions.h"
+#include "fs/image/volumes.h"
+
+/* The stored disk: the source without its VHD footer.  Takes source. */
+struct blockdev *stack_stored(struct blockdev *source, bool vhd, struct error *err);
+
+/* The whole disk with every open volume decrypted in place: rows of volumes
+ * with a header in front begin behind it, the header reads as zeros.
+ * stored and the volumes are borrowed. */
+struct blockdev *stack_decrypted(struct blockdev *stored, const struct partition_table *t,
+				 const struct disk_volume *vols, size_t n_vols, struct error *err);
+
+/* One partition as it is stored. */
+struct blockdev *stack_partition(struct blockdev *stored, uint64_t off, uint64_t len,
+				 struct error *err);
+
+/* Any view as a fixed VHD.  Takes view. */
+struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err);
+
+#endif

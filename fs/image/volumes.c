@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/image/volumes.h"
+#include "fs/image/decrypt.h"
+#include "fs/image/fstype.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int device_read(void *ctx, void *buf, size_t len, uint64_t off)
+{
+	return blockdev_pread(ctx, buf, len, off);
+}
+
+struct reader reader_over(struct blockdev *bd)
+{
+	return (struct reader){ .read = device_read, .ctx = bd, .size = bd->size };
+}
+
+void disk_volume_release(struct disk_volume *v)
+{
+	blockdev_unref(v->plain);
+	free(v->protectors);
+}
+
+void volume_failed(struct disk_volume *v, const struct error *why)
+{
+	v->why = *why;
+	switch (why->code) {
+	case ENOKEY:
+	case EKEYREJECTED:
+		v->state = DISK_LOCKED;
+		break;
+	case ENOTSUP:
+		v->state = DISK_UNSUPPORTED;
+		break;
+	default:
+		v->state = DISK_DAMAGED;
+	}
+}
+
+void volume_opened(struct disk_volume *v, struct blockdev *container, struct volume *vol,
+		   const char *key_name)
+{
+	struct error err = ERROR_INIT;
+
+	v->plain = decrypt_open(blockdev_ref(container), vol, &err);
+	if (!v->plain) {
+		volume_failed(v, &err);
+		return;
+	}
+	v->state = DISK_OPEN;
+	error_clear(&v->why);
+	v->inside = fstype_detect(v->plain);
+	if (!v->inside)
+		v->inside = "";
+	snprintf(v->opened_by, sizeof(v->opened_by), "%s", key_name);
+}
+
+void volume_open(struct disk_volume *v, struct blockdev *container, struct unlock_context *ctx)
+{
+	const char *what = fstype_detect(container);
+
+	v->what = what ? what : "";
+	v->inside = "";
+	v->state = DISK_PLAIN;
+	if (!strcmp(v->what, "bitlocker"))
+		bitlocker_volume_open(v, container, ctx);
+	else if (!strcmp(v->what, "luks"))
+		luks_volume_open(v, container, container, ctx);
+}
