@@ -32,7 +32,7 @@ grep -q '^table gpt sector 4096$' "$T/full"
 
 say "MBR with logical partitions"
 truncate -s 1G "$T/mbr.img"
-printf 'label: dos\nsize=64M, bootable\nsize=100M\nsize=600M, type=5\nsize=50M\nsize=60M\nsize=70M\nsize=80M\n' |
+printf 'label: dos\nsize=64M, bootable\nsize=100M\nsize=600M, type=5\nsize=50M\nsize=60M\nsize=70M\n' |
 	sfdisk -q "$T/mbr.img"
 agree "$T/mbr.img"
 [ "$(grep -c '^[5-9] ' "$T/got")" = 2 ] || fail "logical partitions are missing"

@@ -41,7 +41,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap '__failed_at "$LINENO" "$BASH_COMMAND" $?' ERR
 set -o errtrace
-__failed_at() { echo "$(basename "$0"):$1: status $3 from: $2" >&2; }
+__failed_at() { [ "$BASH_SUBSHELL" -gt 0 ] || echo "$(basename "$0"):$1: status $3 from: $2" >&2; }
 
 # defer COMMAND ARGS…: run it at exit, last one first, whatever happened.
 defer() {
@@ -141,9 +141,8 @@ ade_pid() {
 	return 1
 }
 
-# loop_attach FILE [LOSETUP OPTIONS]: prints the read-only device, detached at exit.
-# (Prints, so it runs in a subshell: the caller defers, see loop_mount.)
-loop_mount() {	# FILE DIR [MOUNT OPTIONS]
+# loop_mount FILE DIR [MOUNT OPTIONS]: read-only, undone at exit.
+loop_mount() {
 	local dev
 	mkdir -p "$2"
 	dev=$(losetup -r -f --show "$1")

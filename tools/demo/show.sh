@@ -7,7 +7,7 @@ else
 	live='' bold='' dim='' green='' red='' cyan='' plain=''
 fi
 tick=✓ cross=✗
-show_log=$(mktemp) show_failed='' show_checks=0
+show_log=$(mktemp) began=$(date +%s%N) show_failed='' show_checks=0
 
 now() { date +%s%N; }
 since() { awk -v ns="$(($(now) - $1))" 'BEGIN { printf "%.1f s", ns / 1e9 }'; }
