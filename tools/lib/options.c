@@ -310,8 +310,8 @@ int options_read_files(struct options *o, struct error *err)
 
 	while (options_nth(o, OPT_OPTIONS_FILE, n))
 		n++;
-	/* Each goes in front of all, so the last named comes first in order
-	 * and the earlier one's options count less. */
+	/* Each goes in front of all: from the last to the first, so that of
+	 * two files the later one counts. */
 	for (i = n; i > 0 && !rc; i--) {
 		path = strdup(options_nth(o, OPT_OPTIONS_FILE, i - 1));
 		rc = path ? read_file(o, path, err) : error_set(err, ENOMEM, "out of memory");
