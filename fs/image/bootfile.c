@@ -150,8 +150,8 @@ struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path,
 	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
 	char name[32];
 	uint8_t *buf = NULL;
+	size_t len = 0;
 	ext2_ino_t ino;
-	size_t len;
 	int rc;
 
 	snprintf(name, sizeof(name), "%p", (void *)partition);
