@@ -1,41 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate.h"
 
-static int open_image(struct node *n, struct blockdev **out, struct error *err)
+#include <errno.h>
+#include <string.h>
+
+/* An image node's ctx is the disk, which its folder keeps; index is the view. */
+static int open_view(struct node *n, struct blockdev **out, struct error *err)
 {
-	(void)err;
-	*out = blockdev_ref(n->ctx);
+	return disk_view_open(n->ctx, n->index, out, err);
+}
+
+static const struct node_ops view_ops = { .open = open_view };
+
+/* A folder of views: ctx is the disk, kept by the one above. */
+static int fill_subfolder(struct node *folder, struct error *err);
+static const struct node_ops subfolder_ops = { .fill = fill_subfolder };
+
+static int add_view(struct node *folder, struct disk *d, size_t i, const char *name,
+		    struct error *err)
+{
+	struct node *n = tree_add_image(folder, name, disk_view_at(d, i)->size, false, &view_ops,
+					d, err);
+
+	if (!n)
+		return -ENOMEM;
+	n->index = i;
 	return 0;
 }
 
-static const struct node_ops image_ops = { .open = open_image };
-
-static int fill_image(struct node *root, struct error *err)
+/* "encrypted/disk.raw": the views of which the name starts with the folder's. */
+static int fill_subfolder(struct node *folder, struct error *err)
 {
-	struct blockdev *bd = root->ctx;
+	struct disk *d = folder->ctx;
+	size_t len = strlen(folder->name), i;
+	int rc = 0;
 
-	return tree_add_image(root, "disk.raw", bd->size, bd->writable, &image_ops, bd, err)
-		? 0 : -err->code;
+	for (i = 0; i < disk_n_views(d) && !rc; i++) {
+		const char *name = disk_view_at(d, i)->name;
+
+		if (!strncmp(name, folder->name, len) && name[len] == '/')
+			rc = add_view(folder, d, i, name + len + 1, err);
+	}
+	return rc;
 }
 
-static void release_image(void *ctx)
+/* Once for each first part of "part/rest". */
+static int add_subfolder(struct node *folder, struct disk *d, const char *name, struct error *err)
 {
-	blockdev_unref(ctx);
+	AUTO(free) char *part = strndup(name, strcspn(name, "/"));
+	size_t i;
+
+	if (!part)
+		return error_set(err, ENOMEM, "out of memory");
+	for (i = 0; i < folder->n_children; i++)
+		if (!strcmp(folder->children[i]->name, part))
+			return 0;
+	return tree_add_folder(folder, part, &subfolder_ops, d, err) ? 0 : -ENOMEM;
 }
 
-static const struct node_ops root_ops = { .fill = fill_image, .release = release_image };
-
-struct tree *populate_image(struct blockdev *source, const struct tree_owner *owner,
-			    struct error *err)
+int populate_disk_folder(struct node *folder, struct disk *d, struct error *err)
 {
-	struct tree *t;
+	char *info = disk_info_json(d);
+	size_t i;
+	int rc;
 
-	if (!source)
-		return NULL;
-	t = tree_new(owner, &root_ops, source, err);
+	rc = tree_add_text(folder, "info.json", info, info ? strlen(info) : 0, err) ? 0 : -ENOMEM;
+	for (i = 0; i < disk_n_views(d) && !rc; i++) {
+		const char *name = disk_view_at(d, i)->name;
+
+		rc = strchr(name, '/') ? add_subfolder(folder, d, name, err)
+				       : add_view(folder, d, i, name, err);
+	}
+	return rc;
+}
+
+static int fill_root(struct node *root, struct error *err)
+{
+	return populate_disk_folder(root, root->ctx, err);
+}
+
+static void release_root(void *ctx)
+{
+	disk_unref(ctx);
+}
+
+static const struct node_ops root_ops = { .fill = fill_root, .release = release_root };
+
+/* Bytes of the disk itself: its first view's. */
+struct tree *populate_disk(struct disk *d, const struct tree_owner *owner, struct error *err)
+{
+	struct tree *t = tree_new(owner, &root_ops, disk_ref(d), err);
+
 	if (!t)
-		blockdev_unref(source);
+		disk_unref(d);
 	else
-		tree_set_bytes(t, source->size);
+		tree_set_bytes(t, disk_n_views(d) ? disk_view_at(d, 0)->size : 0);
 	return t;
 }

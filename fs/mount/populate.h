@@ -8,10 +8,6 @@
 #include "fs/image/disk.h"
 #include "fs/mount/tree.h"
 
-/* One image as disk.raw.  Takes source, on failure too; NULL is handed on. */
-struct tree *populate_image(struct blockdev *source, const struct tree_owner *owner,
-			    struct error *err);
-
 /* A tree whose root shows one disk: info.json and its views.  Takes a
  * reference of its own. */
 struct tree *populate_disk(struct disk *d, const struct tree_owner *owner, struct error *err);

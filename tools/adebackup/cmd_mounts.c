@@ -48,9 +48,7 @@ static json_t *volumes_of(const json_t *info)
 	size_t i;
 
 	json_array_foreach(json_object_get(info, "partitions"), i, part) {
-		json_t *protectors = json_object_get(part, "protectors");
-
-		if (json_array_size(protectors) || json_object_get(part, "cipher"))
+		if (json_object_get(part, "protectors"))	/* encrypted */
 			json_array_append_new(list, json_pack("{s:O?,s:O?,s:O?}",
 				"n", json_object_get(part, "n"),
 				"what", json_object_get(part, "what"),

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/mounting.h"
-#include "fs/image/file.h"
 #include "fs/mount/mounttable.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/session.h"
 #include "fs/util/log.h"
 #include "tools/lib/daemon.h"
+#include "tools/lib/opening.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +18,7 @@ struct job {
 	const struct report *report;
 	char *dir, *source;
 	struct daemon daemon;
-	bool warned;
+	struct opening opening;
 };
 
 /* Who owns the files, and what is allowed: shut unless asked otherwise. */
@@ -39,18 +39,27 @@ static struct tree *open_tree(struct job *j, struct error *err)
 {
 	struct tree_owner owner;
 
-	if (owner_from(j->req->options, &owner, err))
+	if (owner_from(j->req->options, &owner, err) ||
+	    opening_disk(&j->opening, j->source, j->req->options, j->report, err))
 		return NULL;
-	return populate_image(file_open(j->source, err), &owner, err);
+	return populate_disk(j->opening.disk, &owner, err);
+}
+
+/* mount(8) knows no "done with warnings". */
+static int end_code(const struct job *j)
+{
+	return j->opening.warned && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE;
 }
 
 static void on_ready(void *arg)
 {
 	struct job *j = arg;
 
+	if (j->report->json)
+		report_result(j->report, json_pack("{s:s,s:s}", "dir", j->dir, "source", j->source));
 	if (j->daemon.background)
 		log_to_syslog();
-	daemon_ready(&j->daemon, j->warned && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE);
+	daemon_ready(&j->daemon, end_code(j));
 }
 
 static int serve(struct job *j, struct error *err)
@@ -107,5 +116,6 @@ int mounting_run(const struct mount_request *req, const struct report *report)
 		return exit_code;
 	if (rc > 0)
 		rc = serve(&j, &err);
-	return rc ? report_error(report, &err) : EXIT_DONE;
+	opening_close(&j.opening);
+	return rc ? report_error(report, &err) : end_code(&j);
 }

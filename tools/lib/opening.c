@@ -101,10 +101,12 @@ int opening_disk(struct opening *op, const char *spec, const struct options *o,
 	if (op->keys)
 		op->disk = open_once(spec, o, op->keys, err);
 	rc = op->disk ? disk_check_keys(op->disk, err, &warning) : -err->code;
-	if (!rc && warning.code && prompt_possible())
+	if (!rc && warning.code == ENOKEY && !options_has(o, OPT_PARTIAL) && prompt_possible())
 		rc = ask(op, spec, o, &warning, err);
 	else if (!rc && warning.code)
 		rc = 1;
+	if (rc && !(rc > 0 ? &warning : err)->object[0])
+		error_object(rc > 0 ? &warning : err, "%s", spec);
 	if (rc > 0) {
 		report_warning(report, &warning);
 		op->warned = true;
