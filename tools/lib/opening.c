@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/opening.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/prompt.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static int add_keys(struct keyring *r, const struct options *o, struct error *er
 		rc = keyring_add_file(r, KEY_RECOVERY_PASSWORD, path, err);
 	for (i = 0; !rc && (path = options_nth(o, OPT_PASSWORD_FILE, i)); i++)
 		rc = keyring_add_file(r, KEY_PASSWORD, path, err);
-	return rc;
+	return rc ? rc : keyring_add_stores(r, o, err, NULL);
 }
 
 struct keyring *keyring_from_options(const struct options *o, struct error *err)

@@ -25,10 +25,42 @@ OPTION(RECOVERY_PASSWORD_FILE, "recovery-password-file", "FILE", G_KEYS,
        "a BitLocker recovery password (48 digits)")
 OPTION(PASSWORD_FILE, "password-file", "FILE", G_KEYS,
        "a BitLocker password or a LUKS passphrase, without the line's end")
+OPTION(KEYSTORE, "keystore", "SPEC", G_KEYS | G_KEYSTORE,
+       "where keys are looked for: local:DIR, https://NAME.vault.azure.net/, pem:FILE (a KEK), "
+       "pkcs11:URI, dir:DIR; may be repeated, asked in this order")
+OPTION(KEYSTORE_KEY, "keystore-key", "FILE", G_KEYS | G_KEYSTORE,
+       "the key file that opens a local key store")
+OPTION(KEYSTORE_PIN_FILE, "keystore-pin-file", "FILE", G_KEYS | G_KEYSTORE,
+       "the PIN of a PKCS#11 token or the passphrase of an encrypted PEM file")
+OPTION(SECRET_URL, "secret-url", "URL", G_KEYS,
+       "the secret that holds the key, or its NAME[/VERSION]; without it all secrets tagged as "
+       "disk keys are tried; may be repeated")
+OPTION(KEK_URL, "kek-url", "URL", G_KEYS,
+       "the key that wraps that secret, where its tags do not say so")
+OPTION(AUDIT_LOG, "audit-log", "FILE", G_KEYS | G_KEYSTORE,
+       "append a line for each key that is unwrapped or handed out, beside syslog's")
+OPTION(REASON, "reason", "TEXT", G_KEYS | G_KEYSTORE, "why, for the audit line")
 OPTION(TRY_ALL_KEYS, "try-all-keys", NULL, G_KEYS,
        "try every passphrase of a folder, not 16 of them; each may cost a second or more")
 OPTION(MAX_KDF_MEMORY, "max-kdf-memory", "SIZE", G_KEYS,
        "memory that a LUKS header may ask for to try a passphrase (1G)")
+
+/* Objects of a local key store. */
+OPTION(TAG, "tag", "NAME=VALUE", G_OBJECT, "a tag of the new object; may be repeated")
+OPTION(CONTENT_TYPE, "content-type", "TEXT", G_OBJECT, "its content type (BEK, Wrapped BEK)")
+OPTION(VERSION, "object-version", "VERSION", G_OBJECT,
+       "its version, as Key Vault had it (a random one)")
+OPTION(EXPIRES, "expires", "TIME", G_OBJECT, "when it expires, 2027-01-31T00:00:00Z")
+OPTION(DISABLED, "disabled", NULL, G_OBJECT, "it is not to be used")
+OPTION(KEY_FILE, "key-file", NULL, G_OBJECT,
+       "the file is a .BEK or passphrase file itself, to be encoded as ADE does")
+OPTION(WRAP_WITH, "wrap-with", "KEY", G_OBJECT,
+       "with --key-file: wrap it with this key of the store, as BEK+KEK")
+OPTION(ALGORITHM, "algorithm", "RSA-OAEP|RSA-OAEP-256|RSA1_5", G_OBJECT,
+       "how to wrap (RSA-OAEP)")
+OPTION(BITS, "bits", "2048|3072|4096", G_OBJECT, "size of a new RSA key (3072)")
+OPTION(KIND, "kind", "secret|key", G_KEYSTORE, "which of two objects of the same name")
+OPTION(VALUE, "value", NULL, G_KEYSTORE, "print the secret's value too; this is audited")
 
 /* Disks. */
 OPTION(HEADER, "header", "[DISK:]FILE[@OFFSET]", G_KEYS,

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/keys/bek_fetch.h"
+#include "crypto/base64.h"
+#include "crypto/bitlocker/bitlocker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum wrap_state bek_wrap_state(const struct keystore_secret *s, const char *kek_url,
+			       const char **kek)
+{
+	const char *tag = keystore_secret_tag(s, TAG_KEK_URL);
+
+	if (!tag)
+		tag = keystore_secret_tag(s, "DiskEncryptionKeyEncryptionUrl");
+	*kek = kek_url && *kek_url ? kek_url : tag ? tag : "";
+	return **kek || !strcasecmp(s->content_type, "Wrapped BEK") ? BEK_WRAPPED : BEK_PLAIN;
+}
+
+bool bek_is_candidate(const struct keystore_secret *s)
+{
+	return !s->managed && (keystore_secret_tag(s, TAG_FILE_NAME) ||
+			       !strcasecmp(s->content_type, "BEK") ||
+			       !strcasecmp(s->content_type, "Wrapped BEK"));
+}
+
+static bool ends_in_bek(const char *name)
+{
+	size_t n = name ? strlen(name) : 0;
+
+	return n > 4 && !strcasecmp(name + n - 4, ".BEK");
+}
+
+static int check_is_key(const struct keystore_secret *s, const struct secret *bytes, struct error *err)
+{
+	const char *file = keystore_secret_tag(s, TAG_FILE_NAME);
+	bool bek = bek_detect(secret_bytes(bytes), secret_len(bytes));
+
+	if (!secret_len(bytes))
+		return error_set(err, EBADMSG, "the secret holds an empty key");
+	if (!ends_in_bek(file) || bek)
+		return 0;
+	error_set(err, EBADMSG, "the secret is tagged %s but holds no .BEK file", file);
+	error_next(err, "see whether the tag is wrong, or the KEK that unwrapped it");
+	return -EBADMSG;
+}
+
+/* A pasted value may end in a line's end. */
+static size_t trimmed_len(const struct secret *value)
+{
+	size_t n = secret_len(value);
+
+	while (n && strchr("\r\n \t", secret_bytes(value)[n - 1]))
+		n--;
+	return n;
+}
+
+static int unwrap(struct keystores *stores, const struct keystore_secret *s, const char *kek_url,
+		  const char *algorithm, const struct secret *wrapped, struct audit *audit,
+		  struct secret **out, struct error *err)
+{
+	const char *tag = keystore_secret_tag(s, TAG_ALGORITHM);
+	const char *name = algorithm ? algorithm : tag ? tag : "RSA-OAEP";
+	struct key_ref kek = { .host = "" };
+	enum wrap_alg alg;
+	int rc, noted;
+
+	if (wrap_alg_parse(name, &alg) < 0)
+		return error_set(err, ENOTSUP, "unknown wrapping algorithm %.40s", name);
+	if (*kek_url && key_ref_parse(kek_url, "keys", &kek, err) < 0)
+		return -EINVAL;
+	rc = keystores_unwrap(stores, &kek, alg, secret_bytes(wrapped), secret_len(wrapped), out, err);
+	noted = audit_note(audit, "unwrap", *s->url ? s->url : s->name, kek_url, rc);
+	if (!rc && noted) {
+		secret_free(*out);
+		*out = NULL;
+		return error_set(err, -noted, "the audit line could not be kept, so no key is handed out");
+	}
+	if (rc == -ENOENT) {
+		error_prefix(err, rc, "the KEK that wraps it is in no key store");
+		error_next(err, "its URL is %s; name the store that holds it, or keystore=pem:FILE",
+			   *kek_url ? kek_url : "not known");
+		return -ENOKEY;
+	}
+	return rc;
+}
+
+int bek_open(struct keystores *stores, const struct keystore_secret *s, const struct bek_hint *hint,
+	     struct audit *audit, struct secret **out, struct error *err)
+{
+	AUTO(secret_free) struct secret *bytes = NULL, *plain = NULL;
+	const char *kek;
+	enum wrap_state state = bek_wrap_state(s, hint ? hint->kek_url : NULL, &kek);
+	int rc;
+
+	bytes = base64_decode_secret((const char *)secret_bytes(s->value), trimmed_len(s->value));
+	if (!bytes) {
+		error_set(err, EBADMSG, "the secret's value is not base64");
+		error_object(err, "%s", *s->url ? s->url : s->name);
+		return -EBADMSG;
+	}
+	if (state == BEK_PLAIN) {
+		plain = TAKE(bytes);
+		rc = audit_note(audit, "get-secret", *s->url ? s->url : s->name, NULL, 0);
+		if (rc)
+			return error_set(err, -rc, "the audit line could not be kept, so no key is handed out");
+	} else {
+		rc = unwrap(stores, s, kek, hint ? hint->algorithm : NULL, bytes, audit, &plain, err);
+		if (rc)
+			return rc;
+	}
+	rc = check_is_key(s, plain, err);
+	if (rc)
+		error_object(err, "%s", *s->url ? s->url : s->name);
+	else
+		*out = TAKE(plain);
+	return rc;
+}
+
+static void warn_of_expiry(const struct keystore_secret *s, struct error *warning)
+{
+	if (!s->expires || s->expires > (int64_t)time(NULL))
+		return;
+	error_set(warning, EKEYREJECTED, "the secret has expired; it still opened");
+	error_object(warning, "%s", s->name);
+	error_next(warning, "renew it before somebody removes it");
+}
+
+static int open_and_add(struct keystores *stores, const struct key_ref *ref,
+			const struct bek_hint *hint, struct audit *audit, struct keyring *ring,
+			struct error *err, struct error *warning)
+{
+	AUTO(keystore_secret_clear) struct keystore_secret s = { .name = "" };
+	AUTO(secret_free) struct secret *bytes = NULL;
+	const char *file;
+	char name[256];
+	int rc = keystores_get(stores, ref, &s, err);
+
+	if (!rc && s.managed) {
+		error_set(err, ENOTSUP, "the secret belongs to a certificate; ADE does not support that");
+		error_object(err, "%s", s.name);
+		rc = -ENOTSUP;
+	}
+	if (!rc)
+		rc = bek_open(stores, &s, hint, audit, &bytes, err);
+	if (rc)
+		return rc;
+	warn_of_expiry(&s, warning);
+	file = keystore_secret_tag(&s, TAG_FILE_NAME);
+	snprintf(name, sizeof(name), "secret %.100s (%.100s)", s.name, file ? file : "no file name");
+	return keyring_add_secret(ring, KEY_PASSPHRASE, name, TAKE(bytes), err);
+}
+
+int bek_fetch(struct keystores *stores, const struct bek_hint *hint, struct audit *audit,
+	      struct keyring *ring, struct error *err, struct error *warning)
+{
+	struct key_ref ref;
+	int rc = key_ref_parse(hint->secret_url, "secrets", &ref, err);
+
+	return rc ? rc : open_and_add(stores, &ref, hint, audit, ring, err, warning);
+}
+
+struct candidates {
+	struct key_ref *ref;
+	size_t n, max;
+};
+
+static int collect(void *arg, const struct keystore_secret *s)
+{
+	struct candidates *c = arg;
+	struct key_ref *r;
+
+	if (!bek_is_candidate(s) || !s->enabled || c->n == c->max)
+		return 0;
+	r = reallocarray(c->ref, c->n + 1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	c->ref = r;
+	r = &c->ref[c->n++];
+	memset(r, 0, sizeof(*r));
+	memcpy(r->name, s->name, sizeof(r->name));
+	memcpy(r->version, s->version, sizeof(r->version));
+	if (*s->url)
+		key_ref_parse(s->url, "secrets", r, NULL);
+	return 0;
+}
+
+int bek_fetch_candidates(struct keystores *stores, size_t max, struct audit *audit,
+			 struct keyring *ring, struct error *err, struct error *warning)
+{
+	struct candidates c = { .max = max };
+	struct error first = ERROR_INIT, now = ERROR_INIT;
+	size_t opened = 0;
+	int rc = keystores_list(stores, collect, &c, err);
+
+	for (size_t i = 0; !rc && i < c.n; i++) {
+		if (open_and_add(stores, &c.ref[i], NULL, audit, ring, &now, warning) == 0)
+			opened++;
+		else if (!first.code)
+			first = now;
+	}
+	free(c.ref);
+	if (!rc && !opened && first.code) {
+		error_copy(err, &first);
+		return -first.code;
+	}
+	if (first.code && warning && !warning->code)
+		error_copy(warning, &first);
+	return rc;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/key_options.h"
+#include "fs/keys/bek_fetch.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A lone disk says not whose it is: so many secrets are tried. */
+#define MAX_CANDIDATES 256
+
+struct keystores *keystores_from_options(const struct options *o, struct error *err)
+{
+	AUTO(keystores_free) struct keystores *k = keystores_new();
+	struct keystore_options how = {
+		.keystore_key = options_get(o, OPT_KEYSTORE_KEY),
+		.pin_file = options_get(o, OPT_KEYSTORE_PIN_FILE),
+	};
+	const char *spec;
+
+	if (!k)
+		return error_null(err, ENOMEM, "no memory");
+	for (size_t i = 0; (spec = options_nth(o, OPT_KEYSTORE, i)); i++)
+		if (strncmp(spec, "dir:", 4) && keystores_add(k, keystore_open(spec, &how, err), err) < 0)
+			return NULL;
+	return TAKE(k);
+}
+
+struct audit *audit_from_options(const struct options *o, struct error *err)
+{
+	return audit_open("adebackup", options_get(o, OPT_AUDIT_LOG), options_get(o, OPT_REASON), err);
+}
+
+static int add_folders(struct keyring *r, const struct options *o, struct error *err)
+{
+	const char *spec;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && (spec = options_nth(o, OPT_KEYSTORE, i)); i++)
+		if (!strncmp(spec, "dir:", 4))
+			rc = keyring_add_dir(r, spec + 4, err);
+	return rc;
+}
+
+int keyring_add_stores(struct keyring *r, const struct options *o, struct error *err,
+		       struct error *warning)
+{
+	AUTO(keystores_free) struct keystores *k = NULL;
+	AUTO(audit_close) struct audit *audit = NULL;
+	struct bek_hint hint = { .kek_url = options_get(o, OPT_KEK_URL) };
+	int rc = add_folders(r, o, err);
+
+	if (rc || !options_has(o, OPT_KEYSTORE))
+		return rc;
+	k = keystores_from_options(o, err);
+	audit = k ? audit_from_options(o, err) : NULL;
+	if (!audit)
+		return err && err->code ? -err->code : -EIO;
+	if (!options_has(o, OPT_SECRET_URL))
+		return bek_fetch_candidates(k, MAX_CANDIDATES, audit, r, err, warning);
+	for (size_t i = 0; !rc && (hint.secret_url = options_nth(o, OPT_SECRET_URL, i)); i++)
+		rc = bek_fetch(k, &hint, audit, r, err, warning);
+	return rc;
+}
