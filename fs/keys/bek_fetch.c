@@ -58,6 +58,19 @@ static size_t trimmed_len(const struct secret *value)
 	return n;
 }
 
+/* The stores' own advice (recover it, …) is kept if there is one. */
+static int no_kek(struct error *err, const char *kek_url)
+{
+	if (!err)
+		return -ENOKEY;
+	error_prefix(err, -ENOKEY, "the KEK that wraps it is in no key store");
+	err->code = ENOKEY;
+	if (!strstr(err->next, "recover"))
+		error_next(err, "its URL is %s; name the store that holds it, or keystore=pem:FILE",
+			   *kek_url ? kek_url : "not known");
+	return -ENOKEY;
+}
+
 static int unwrap(struct keystores *stores, const struct keystore_secret *s, const char *kek_url,
 		  const char *algorithm, const struct secret *wrapped, struct audit *audit,
 		  struct secret **out, struct error *err)
@@ -79,13 +92,7 @@ static int unwrap(struct keystores *stores, const struct keystore_secret *s, con
 		*out = NULL;
 		return error_set(err, -noted, "the audit line could not be kept, so no key is handed out");
 	}
-	if (rc == -ENOENT) {
-		error_prefix(err, rc, "the KEK that wraps it is in no key store");
-		error_next(err, "its URL is %s; name the store that holds it, or keystore=pem:FILE",
-			   *kek_url ? kek_url : "not known");
-		return -ENOKEY;
-	}
-	return rc;
+	return rc == -ENOENT ? no_kek(err, kek_url) : rc;
 }
 
 int bek_open(struct keystores *stores, const struct keystore_secret *s, const struct bek_hint *hint,

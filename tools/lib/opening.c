@@ -9,7 +9,8 @@
 
 #define PROMPTS 3
 
-static int add_keys(struct keyring *r, const struct options *o, struct error *err)
+static int add_keys(struct keyring *r, const struct options *o, struct error *err,
+		    struct error *warning)
 {
 	const char *path;
 	int rc = 0;
@@ -23,16 +24,17 @@ static int add_keys(struct keyring *r, const struct options *o, struct error *er
 		rc = keyring_add_file(r, KEY_RECOVERY_PASSWORD, path, err);
 	for (i = 0; !rc && (path = options_nth(o, OPT_PASSWORD_FILE, i)); i++)
 		rc = keyring_add_file(r, KEY_PASSWORD, path, err);
-	return rc ? rc : keyring_add_stores(r, o, err, NULL);
+	return rc ? rc : keyring_add_stores(r, o, err, warning);
 }
 
-struct keyring *keyring_from_options(const struct options *o, struct error *err)
+struct keyring *keyring_from_options(const struct options *o, struct error *err,
+				     struct error *warning)
 {
 	AUTO(keyring_free) struct keyring *r = keyring_new();
 
 	if (!r)
 		return error_null(err, ENOMEM, "out of memory");
-	return add_keys(r, o, err) ? NULL : TAKE(r);
+	return add_keys(r, o, err, warning) ? NULL : TAKE(r);
 }
 
 static struct disk *open_once(const char *spec, const struct options *o, struct keyring *keys,
@@ -98,7 +100,10 @@ int opening_disk(struct opening *op, const char *spec, const struct options *o,
 	struct error warning = ERROR_INIT;
 	int rc;
 
-	*op = (struct opening){ .keys = keyring_from_options(o, err) };
+	*op = (struct opening){ .keys = keyring_from_options(o, err, &warning) };
+	if (warning.code)
+		report_warning(report, &warning);
+	error_clear(&warning);
 	if (op->keys)
 		op->disk = open_once(spec, o, op->keys, err);
 	rc = op->disk ? disk_check_keys(op->disk, err, &warning) : -err->code;

@@ -12,8 +12,10 @@
 #include "tools/lib/options.h"
 #include "tools/lib/report.h"
 
-/* All keys that the options of G_KEYS name.  NULL with words. */
-struct keyring *keyring_from_options(const struct options *o, struct error *err);
+/* All keys that the options of G_KEYS name.  NULL with words; *warning gets
+ * words when a key came with something to mind. */
+struct keyring *keyring_from_options(const struct options *o, struct error *err,
+				     struct error *warning);
 
 struct opening {
 	struct keyring *keys;
