@@ -112,8 +112,7 @@ static EVP_CIPHER_CTX *data_context(const struct sector_cipher *c, int encrypt)
 
 	if (!ctx)
 		return NULL;
-	if (EVP_CipherInit_ex(ctx, c->cipher, NULL, secret_bytes(c->data_key), iv, encrypt) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(ctx, 0) != 1) {
+	if (EVP_CipherInit_ex(ctx, c->cipher, NULL, secret_bytes(c->data_key), iv, encrypt) != 1) {
 		EVP_CIPHER_CTX_free(ctx);
 		return NULL;
 	}
@@ -241,6 +240,16 @@ static int make_ivs(const struct sector_cipher *c, struct slot *s, uint8_t (*ivs
 	return 0;
 }
 
+/* One whole sector.  EVP_Cipher() knows no padding, so contexts need no switch
+ * that turns it off, which each new IV would pay for again. */
+static int run_context(EVP_CIPHER_CTX *ctx, uint8_t *p, uint32_t size, const uint8_t iv[16])
+{
+	if (EVP_CipherInit_ex(ctx, NULL, NULL, NULL, iv, -1) != 1 ||
+	    EVP_Cipher(ctx, p, p, size) != (int)size)
+		return -EIO;
+	return 0;
+}
+
 static int elephant_key(struct slot *s, uint64_t off, uint8_t key[32])
 {
 	int out;
@@ -255,19 +264,32 @@ static int elephant_key(struct slot *s, uint64_t off, uint8_t key[32])
 static int one_sector(const struct sector_cipher *c, struct slot *s, int encrypt, uint8_t *p,
 		      const uint8_t iv[16], uint64_t off)
 {
-	EVP_CIPHER_CTX *ctx = s->data[encrypt];
 	uint8_t key[32];
-	int n, rc = 0;
+	int rc = 0;
 
 	if (s->tweak && (rc = elephant_key(s, off, key)) == 0 && encrypt)
 		elephant_encrypt(p, c->sector_size, key);
-	if (rc < 0 || EVP_CipherInit_ex(ctx, NULL, NULL, NULL, iv, -1) != 1 ||
-	    EVP_CipherUpdate(ctx, p, &n, p, (int)c->sector_size) != 1)
-		rc = -EIO;
-	else if (s->tweak && !encrypt)
+	if (rc == 0)
+		rc = run_context(s->data[encrypt], p, c->sector_size, iv);
+	if (rc == 0 && s->tweak && !encrypt)
 		elephant_decrypt(p, c->sector_size, key);
 	if (s->tweak)
 		wipe(key, sizeof(key));
+	return rc;
+}
+
+/* XTS alone: its IV is the number itself, so nothing is prepared. */
+static int crypt_xts(const struct sector_cipher *c, EVP_CIPHER_CTX *ctx, uint8_t *p,
+		     size_t n_sectors, uint64_t iv)
+{
+	uint64_t step = c->sector_size / c->iv_unit;
+	uint8_t tweak[16] = { 0 };
+	int rc = 0;
+
+	for (; n_sectors && rc == 0; n_sectors--, p += c->sector_size, iv += step) {
+		put_le64(tweak, iv);
+		rc = run_context(ctx, p, c->sector_size, tweak);
+	}
 	return rc;
 }
 
@@ -280,6 +302,8 @@ static int crypt_with(const struct sector_cipher *c, struct slot *s, int encrypt
 
 	if (!s->data[encrypt] && !(s->data[encrypt] = data_context(c, encrypt)))
 		return -ENOMEM;
+	if (is_xts(c->mode))
+		return crypt_xts(c, s->data[encrypt], p, n_sectors, iv);
 	while (n_sectors) {
 		size_t n = n_sectors < IV_BATCH ? n_sectors : IV_BATCH;
 
