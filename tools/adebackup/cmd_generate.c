@@ -17,12 +17,12 @@ static void man_command(const struct command *c)
 {
 	const char *line = c->example, *end;
 
-	printf(".Ss adebackup %s %s\n", c->name, c->operands);
+	printf(".Ss adebackup %s%s%s\n", c->name, *c->operands ? " " : "", c->operands);
 	help_print_roff(stdout, c->text);
 	putchar('\n');
 	if (c->groups) {
-		printf(".Pp\nOptions:\n");
-		help_print_mdoc(stdout, c->groups, HELP_LONG);
+		printf(".Pp\n");
+		help_print_mdoc_groups(stdout, c->groups);
 	}
 	if (!c->example)
 		return;
@@ -45,7 +45,7 @@ static void man_line(const char *line)
 			if (commands[i]->summary)
 				man_command(commands[i]);
 	} else if (!strcmp(line, "@OPTIONS@\n")) {
-		help_print_mdoc(stdout, G_ALL, HELP_LONG);
+		help_print_mdoc(stdout, ~0u, HELP_LONG);
 	} else if (!strcmp(line, "@MOUNT_OPTIONS@\n")) {
 		help_print_mdoc(stdout, G_KEYS | G_MOUNT | G_ALL, HELP_LIST);
 	} else {

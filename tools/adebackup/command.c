@@ -56,7 +56,7 @@ void command_print_help(const struct command *c)
 	printf("usage: adebackup %s%s%s [--option VALUE]...\n\n", c->name,
 	       *c->operands ? " " : "", c->operands);
 	help_print_wrapped(stdout, c->text, 0);
-	printf("\n\noptions:\n");
+	putchar('\n');
 	help_print_options(stdout, c->groups | G_ALL, HELP_LONG);
 	if (c->example)
 		printf("\nexample:\n%s\n", c->example);

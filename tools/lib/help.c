@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/help.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define WIDTH  80
@@ -62,44 +63,85 @@ static bool is_shown(enum option_id id, unsigned groups, enum help_style style)
 	return style == HELP_LONG || (id != OPT_HELP && id != OPT_JSON);
 }
 
-void help_print_options(FILE *f, unsigned groups, enum help_style style)
+static void print_option(FILE *f, enum option_id id, enum help_style style)
 {
 	char title[96];
+
+	option_title(id, style, title, sizeof(title));
+	if (strlen(title) + 4 > COLUMN)
+		fprintf(f, "  %s\n%*s", title, COLUMN, "");
+	else
+		fprintf(f, "  %-*s", COLUMN - 2, title);
+	help_print_wrapped(f, option_defs[id].help, COLUMN);
+	fputc('\n', f);
+}
+
+void help_print_options(FILE *f, unsigned groups, enum help_style style)
+{
+	bool titled;
+	size_t g;
 	int i;
 
-	for (i = 0; i < N_OPTIONS; i++) {
-		if (!is_shown((enum option_id)i, groups, style))
-			continue;
-		option_title((enum option_id)i, style, title, sizeof(title));
-		if (strlen(title) + 4 > COLUMN)
-			fprintf(f, "  %s\n%*s", title, COLUMN, "");
-		else
-			fprintf(f, "  %-*s", COLUMN - 2, title);
-		help_print_wrapped(f, option_defs[i].help, COLUMN);
-		fputc('\n', f);
+	for (g = 0; g < n_option_group_defs; g++) {
+		titled = false;
+		for (i = 0; i < N_OPTIONS; i++) {
+			if (option_home((enum option_id)i) != g ||
+			    !is_shown((enum option_id)i, groups, style))
+				continue;
+			if (!titled)
+				fprintf(f, "\n%s:\n", option_group_defs[g].title);
+			titled = true;
+			print_option(f, (enum option_id)i, style);
+		}
 	}
+}
+
+/* One word, its dots and backslashes escaped where they would mean something. */
+static void put_word(FILE *f, const char *word, size_t n, bool starts_line)
+{
+	size_t i;
+
+	if (starts_line && (*word == '.' || *word == '\''))
+		fputs("\\&", f);
+	for (i = 0; i < n; i++)
+		fputs(word[i] == '\\' ? "\\e" : (char[]){ word[i], '\0' }, f);
 }
 
 void help_print_roff(FILE *f, const char *text)
 {
-	bool start = true, ends = false;
+	size_t column = 0, n;
 
-	for (; *text; text++) {
+	for (; *text; text += n) {
 		if (!strncmp(text, "\n\n", 2)) {
 			fputs("\n.Pp\n", f);
-			start = true;
-			text++;
-			continue;
+			column = 0;
+			text += 2;
 		}
-		if (start && (*text == '.' || *text == '\''))
-			fputs("\\&", f);
-		if (*text == '\\')
-			fputs("\\e", f);
-		else
-			fputc(ends && *text == ' ' ? '\n' : *text, f);	/* a sentence a line */
-		start = *text == '\n' || (ends && *text == ' ');
-		ends = *text == '.';
+		text += strspn(text, " \n");
+		n = strcspn(text, " \n");
+		put_word(f, text, n, !column);
+		column += n + 1;
+		if (!text[n] || !strncmp(text + n, "\n\n", 2))
+			continue;
+		/* A sentence ends its line. */
+		if (n && (text[n - 1] == '.' || column + strcspn(text + n + 1, " \n") > 76)) {
+			fputc('\n', f);
+			column = 0;
+		} else {
+			fputc(' ', f);
+		}
 	}
+}
+
+static void put_sentence(FILE *f, const char *help)
+{
+	AUTO(free) char *copy = strdup(help);
+
+	if (!copy)
+		return;
+	*copy = (char)toupper((unsigned char)*copy);
+	help_print_roff(f, copy);
+	fputs(".\n", f);
 }
 
 /* .Fl and .Cm take their argument's dashes as they are. */
@@ -127,17 +169,47 @@ static void mdoc_title(FILE *f, enum option_id id, enum help_style style)
 	fputc('\n', f);
 }
 
-void help_print_mdoc(FILE *f, unsigned groups, enum help_style style)
+static bool group_is_shown(size_t g, unsigned groups, enum help_style style)
 {
 	int i;
 
-	fputs(".Bl -tag -width Ds\n", f);
-	for (i = 0; i < N_OPTIONS; i++) {
-		if (!is_shown((enum option_id)i, groups, style))
+	for (i = 0; i < N_OPTIONS; i++)
+		if (option_home((enum option_id)i) == g &&
+		    is_shown((enum option_id)i, groups, style))
+			return true;
+	return false;
+}
+
+void help_print_mdoc(FILE *f, unsigned groups, enum help_style style)
+{
+	size_t g;
+	int i;
+
+	for (g = 0; g < n_option_group_defs; g++) {
+		if (!group_is_shown(g, groups, style))
 			continue;
-		mdoc_title(f, (enum option_id)i, style);
-		help_print_roff(f, option_defs[i].help);
-		fputs(".\n", f);
+		fprintf(f, ".Ss Options of %s\n.Bl -tag -width Ds\n", option_group_defs[g].title);
+		for (i = 0; i < N_OPTIONS; i++) {
+			if (option_home((enum option_id)i) != g ||
+			    !is_shown((enum option_id)i, groups, style))
+				continue;
+			mdoc_title(f, (enum option_id)i, style);
+			put_sentence(f, option_defs[i].help);
+		}
+		fputs(".El\n", f);
 	}
-	fputs(".El\n", f);
+}
+
+void help_print_mdoc_groups(FILE *f, unsigned groups)
+{
+	const char *before = "Takes the options of ";
+	size_t g;
+
+	for (g = 0; g < n_option_group_defs; g++) {
+		if (option_group_defs[g].group == G_ALL || !(option_group_defs[g].group & groups))
+			continue;
+		fprintf(f, "%s%s", before, option_group_defs[g].title);
+		before = ",\n";
+	}
+	fputs(".\n", f);
 }

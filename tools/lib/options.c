@@ -14,6 +14,25 @@ const struct option_def option_defs[N_OPTIONS] = {
 #undef OPTION
 };
 
+const struct option_group_def option_group_defs[] = {
+	{ G_MOUNT, "the mount" },
+	{ G_UMOUNT, "unmounting" },
+	{ G_KEYS, "disks and volume keys" },
+	{ G_ALL, "every command" },
+};
+
+const size_t n_option_group_defs = sizeof(option_group_defs) / sizeof(option_group_defs[0]);
+
+size_t option_home(enum option_id id)
+{
+	size_t i = 0;
+
+	while (i + 1 < n_option_group_defs &&
+	       !(option_group_defs[i].group & option_defs[id].groups))
+		i++;
+	return i;
+}
+
 struct set_option {
 	enum option_id id;
 	char *value;		/* NULL: a flag */

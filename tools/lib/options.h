@@ -43,6 +43,18 @@ struct option_def {
 
 extern const struct option_def option_defs[N_OPTIONS];
 
+/* The groups in the order of --help; an option is told under its first. */
+struct option_group_def {
+	unsigned group;
+	const char *title;	/* "volume keys" */
+};
+
+extern const struct option_group_def option_group_defs[];
+extern const size_t n_option_group_defs;
+
+/* Index into option_group_defs of the group under which it is told. */
+size_t option_home(enum option_id id);
+
 /* One letter that stands for it, or 0. */
 char option_letter(enum option_id id);
 

@@ -84,7 +84,7 @@ static void print_help(void)
 	     "  -v            say what is done                    -n, -N, -t  accepted\n"
 	     "  --foreground  serve from this process             --version\n"
 	     "\n"
-	     "options, after -o and separated by commas (write \\, for a comma in a value):");
+	     "options, after -o and separated by commas (write \\, for a comma in a value).");
 	help_print_options(stdout, G_KEYS | G_MOUNT | G_ALL, HELP_LIST);
 	puts("\nThe options of mount(8) are taken too. See mount.adebackup(8).");
 }
