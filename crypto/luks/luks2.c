@@ -90,6 +90,8 @@ static int parse_copy(const struct copy *c, struct luks *l, struct error *err)
 	if (!end || !ended(h + 24, 48) || !ended(h + 168, 40))
 		return error_set(err, EBADMSG, "LUKS2 header: a text field does not end");
 	len = (size_t)(end - (h + BIN_BYTES));
+	if (h[BIN_BYTES] != '{' || !is_zero(end, room - len))
+		return error_set(err, EBADMSG, "LUKS2 header: its JSON is damaged");
 	memcpy(l->info.label, h + 24, 48);
 	memcpy(l->info.uuid, h + 168, 40);
 	l->info.version = 2;
@@ -110,6 +112,7 @@ static int choose(const struct copy *a, int rc_a, const struct copy *b, int rc_b
 	if (rc != -EBADMSG || rc_two < 0)
 		return rc;
 	memset(l, 0, sizeof(*l));
+	error_clear(err);
 	rc = parse_copy(two, l, err);
 	l->info.used_secondary = !b_first;
 	return rc;

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LUKS2's JSON area: LUKS2 On-Disk Format, section 3. */
-#include "crypto/luks/luks_private.h"
-#include "crypto/bytes.h"
+#include "crypto/luks/luks2_json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 
 DEFINE_CLEANUP(json_t *, json_decref);
 
-static const char *text_of(const json_t *o, const char *name)
+const char *luks2_text(const json_t *o, const char *name)
 {
-	return json_string_value(json_object_get(o, name));
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s && *s ? s : NULL;
 }
 
 static bool type_is(const json_t *o, const char *want)
 {
-	const char *type = text_of(o, "type");
+	const char *type = luks2_text(o, "type");
 
 	return type && !strcmp(type, want);
 }
 
 static bool copy_text(const json_t *o, const char *name, char *out, size_t size)
 {
-	const char *s = text_of(o, name);
+	const char *s = luks2_text(o, name);
 
 	if (!s || strlen(s) >= size)
 		return false;
@@ -32,9 +32,9 @@ static bool copy_text(const json_t *o, const char *name, char *out, size_t size)
 }
 
 /* 64-bit numbers are decimal strings: digits only, no sign, no leading blank. */
-static bool number_of(const json_t *o, const char *name, uint64_t *out)
+bool luks2_number(const json_t *o, const char *name, uint64_t *out)
 {
-	const char *s = text_of(o, name);
+	const char *s = luks2_text(o, name);
 	uint64_t v = 0;
 
 	if (!s || !*s)
@@ -67,7 +67,7 @@ static int base64_value(char c)
 
 static bool base64_of(const json_t *o, const char *name, uint8_t *out, size_t max, size_t *len)
 {
-	const char *s = text_of(o, name);
+	const char *s = luks2_text(o, name);
 	uint32_t bits = 0;
 	unsigned have = 0;
 
@@ -92,7 +92,7 @@ static bool base64_of(const json_t *o, const char *name, uint8_t *out, size_t ma
 }
 
 /* An index as an object's member name: "0" … "31". */
-static bool index_of(const char *s, unsigned *out)
+bool luks2_index(const char *s, unsigned *out)
 {
 	unsigned v = 0;
 
@@ -105,6 +105,13 @@ static bool index_of(const char *s, unsigned *out)
 	}
 	*out = v;
 	return v < LUKS_SLOTS_MAX;
+}
+
+/* A KDF that we do not know makes its slot useless, not the header bad. */
+static bool known_kdf(const json_t *kdf)
+{
+	return !luks2_text(kdf, "type") || type_is(kdf, "pbkdf2") || type_is(kdf, "argon2i") ||
+	       type_is(kdf, "argon2id");
 }
 
 static bool parse_kdf(const json_t *kdf, struct luks_slot *s)
@@ -123,23 +130,20 @@ static bool parse_kdf(const json_t *kdf, struct luks_slot *s)
 	       int_of(kdf, "cpus", UINT32_MAX, &s->lanes);
 }
 
-static bool parse_area(const json_t *slot, uint64_t header_len, struct luks_slot *s)
+static bool parse_area(const json_t *slot, struct luks_slot *s)
 {
 	const json_t *area = json_object_get(slot, "area"), *af = json_object_get(slot, "af");
-	uint64_t end;
 
 	return type_is(area, "raw") && type_is(af, "luks1") &&
-	       number_of(area, "offset", &s->area_off) && number_of(area, "size", &s->area_len) &&
-	       s->area_off >= header_len && s->area_off % 4096 == 0 &&
-	       add_u64(s->area_off, s->area_len, &end) &&
+	       luks2_number(area, "offset", &s->area_off) && luks2_number(area, "size", &s->area_len) &&
+	       s->area_off % 4096 == 0 &&
 	       copy_text(area, "encryption", s->area_cipher, sizeof(s->area_cipher)) &&
 	       int_of(area, "key_size", LUKS_KEY_MAX, &s->area_key) &&
 	       int_of(af, "stripes", LUKS_STRIPES_MAX, &s->stripes) &&
 	       copy_text(af, "hash", s->af_hash, sizeof(s->af_hash));
 }
 
-static int parse_slot(const json_t *slot, unsigned i, uint64_t header_len, struct luks *l,
-		      struct error *err)
+static int parse_slot(const json_t *slot, unsigned i, struct luks *l, struct error *err)
 {
 	const json_t *priority = json_object_get(slot, "priority");
 	struct luks_slot *s = &l->slot[i];
@@ -150,9 +154,12 @@ static int parse_slot(const json_t *slot, unsigned i, uint64_t header_len, struc
 	if (!type_is(slot, "luks2"))
 		return 0;		/* a kind that others know: not for passphrases */
 	s->number = i;
-	if (!parse_area(slot, header_len, s) || !parse_kdf(json_object_get(slot, "kdf"), s) ||
-	    !int_of(slot, "key_size", LUKS_KEY_MAX, &key_size) ||
+	if (!parse_area(slot, s) || !int_of(slot, "key_size", LUKS_KEY_MAX, &key_size) ||
 	    s->area_len < (uint64_t)key_size * s->stripes)
+		return error_set(err, EBADMSG, "LUKS2 header: key slot %u makes no sense", i);
+	if (!known_kdf(json_object_get(slot, "kdf")))
+		return 0;
+	if (!parse_kdf(json_object_get(slot, "kdf"), s))
 		return error_set(err, EBADMSG, "LUKS2 header: key slot %u makes no sense", i);
 	if (!l->key_bytes)
 		l->key_bytes = key_size;
@@ -166,7 +173,7 @@ static int parse_slot(const json_t *slot, unsigned i, uint64_t header_len, struc
 	return 0;
 }
 
-static int parse_slots(const json_t *slots, uint64_t header_len, struct luks *l, struct error *err)
+static int parse_slots(const json_t *slots, struct luks *l, struct error *err)
 {
 	const json_t *slot;
 	const char *name;
@@ -175,9 +182,9 @@ static int parse_slots(const json_t *slots, uint64_t header_len, struct luks *l,
 	json_object_foreach((json_t *)slots, name, slot) {
 		int rc;
 
-		if (!index_of(name, &i))
+		if (!luks2_index(name, &i))
 			return error_set(err, EBADMSG, "LUKS2 header: bad key slot number");
-		rc = parse_slot(slot, i, header_len, l, err);
+		rc = parse_slot(slot, i, l, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -193,7 +200,7 @@ static bool mask_of(const json_t *list, uint32_t *mask)
 
 	*mask = 0;
 	json_array_foreach((json_t *)list, k, v) {
-		if (!json_is_string(v) || !index_of(json_string_value(v), &i))
+		if (!json_is_string(v) || !luks2_index(json_string_value(v), &i))
 			return false;
 		*mask |= 1u << i;
 	}
@@ -210,7 +217,7 @@ static int parse_digests(const json_t *digests, unsigned segment, struct luks *l
 		struct luks_digest *d = &l->digest[l->n_digests];
 		uint32_t segments;
 
-		if (!index_of(name, &i) || l->n_digests == LUKS_SLOTS_MAX || !type_is(o, "pbkdf2") ||
+		if (!luks2_index(name, &i) || l->n_digests == LUKS_SLOTS_MAX || !type_is(o, "pbkdf2") ||
 		    !mask_of(json_object_get(o, "keyslots"), &d->slots) ||
 		    !mask_of(json_object_get(o, "segments"), &segments) ||
 		    !copy_text(o, "hash", d->hash, sizeof(d->hash)) ||
@@ -237,7 +244,7 @@ static int check_flags(const json_t *segment, struct error *err)
 
 static int parse_segment(const json_t *s, struct luks *l, struct error *err)
 {
-	const char *size = text_of(s, "size");
+	const char *size = luks2_text(s, "size");
 	uint32_t sector;
 
 	if (json_object_get(s, "integrity"))
@@ -246,10 +253,10 @@ static int parse_segment(const json_t *s, struct luks *l, struct error *err)
 		return error_set(err, ENOTSUP, "LUKS2 volume with a segment that is not encrypted plainly "
 				 "(a reencryption under way?)");
 	if (!copy_text(s, "encryption", l->info.cipher, sizeof(l->info.cipher)) || !size ||
-	    !number_of(s, "offset", &l->info.payload_off) || !number_of(s, "iv_tweak", &l->iv_tweak) ||
+	    !luks2_number(s, "offset", &l->info.payload_off) || !luks2_number(s, "iv_tweak", &l->iv_tweak) ||
 	    !int_of(s, "sector_size", 4096, &sector) || sector < 512 || !is_power_of_two(sector))
 		return error_set(err, EBADMSG, "LUKS2 header: its segment makes no sense");
-	if (strcmp(size, "dynamic") && (!number_of(s, "size", &l->info.payload_len) ||
+	if (strcmp(size, "dynamic") && (!luks2_number(s, "size", &l->info.payload_len) ||
 					!l->info.payload_len || l->info.payload_len % sector))
 		return error_set(err, EBADMSG, "LUKS2 header: its segment's size makes no sense");
 	l->info.sector_size = sector;
@@ -262,13 +269,11 @@ static int parse_segments(const json_t *segments, struct luks *l, unsigned *numb
 	const char *name;
 	int rc;
 
-	if (json_object_size(segments) == 0)
-		return error_set(err, EBADMSG, "LUKS2 header: no segment");
 	json_object_foreach((json_t *)segments, name, s) {
 		rc = check_flags(s, err);
 		if (rc < 0)
 			return rc;
-		if (!index_of(name, number))
+		if (!luks2_index(name, number))
 			return error_set(err, EBADMSG, "LUKS2 header: bad segment number");
 	}
 	if (json_object_size(segments) != 1)
@@ -301,14 +306,13 @@ int luks2_parse_json(const char *json, size_t len, uint64_t header_len, struct l
 	unsigned segment = 0;
 	int rc;
 
-	if (!json_is_object(top) || !json_is_object(json_object_get(top, "keyslots")) ||
-	    !json_is_object(json_object_get(top, "segments")) ||
-	    !json_is_object(json_object_get(top, "digests")) ||
-	    !json_is_object(json_object_get(top, "config")))
+	if (!json_is_object(top))
 		return error_set(err, EBADMSG, "LUKS2 header: its JSON is damaged");
-	rc = check_requirements(json_object_get(top, "config"), err);
+	rc = luks2_check(top, header_len / 2, err);
 	if (rc == 0)
-		rc = parse_slots(json_object_get(top, "keyslots"), header_len, l, err);
+		rc = check_requirements(json_object_get(top, "config"), err);
+	if (rc == 0)
+		rc = parse_slots(json_object_get(top, "keyslots"), l, err);
 	if (rc == 0)
 		rc = parse_segments(json_object_get(top, "segments"), l, &segment, err);
 	if (rc == 0)
