@@ -40,7 +40,11 @@ step() {
 		spin $$ "$text" &
 		spinner=$!
 	fi
-	"$@" >"$show_log" 2>&1 || status=$?
+	# errexit works inside only if nothing around asks for the status
+	set +e
+	(set -e; "$@") >"$show_log" 2>&1
+	status=$?
+	set -e
 	if [ "$spinner" ]; then
 		kill "$spinner" 2>/dev/null || :
 		wait "$spinner" 2>/dev/null || :
