@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/elephant.h"
 #include "crypto/bytes.h"
+#include "crypto/secret.h"
 
 #include <assert.h>
 
@@ -96,6 +97,7 @@ void elephant_decrypt(uint8_t *sector, size_t len, const uint8_t key[32])
 	decrypt_a(d, n);
 	for (size_t i = 0; i < n; i++)
 		put_le32(sector + 4 * i, d[i] ^ k[i % 8]);
+	wipe(k, sizeof(k));
 }
 
 void elephant_encrypt(uint8_t *sector, size_t len, const uint8_t key[32])
@@ -108,6 +110,7 @@ void elephant_encrypt(uint8_t *sector, size_t len, const uint8_t key[32])
 	load(k, key, 8);
 	for (size_t i = 0; i < n; i++)
 		d[i] ^= k[i % 8];
+	wipe(k, sizeof(k));
 	encrypt_a(d, n);
 	encrypt_b(d, n);
 	for (size_t i = 0; i < n; i++)

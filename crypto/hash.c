@@ -2,6 +2,7 @@
 #include "crypto/hash.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -21,6 +22,8 @@ int hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 {
 	static const uint8_t empty;
 
+	if (key_len > INT_MAX)
+		return -EIO;
 	/* HMAC() takes a NULL key for "the one from before". */
 	return HMAC(EVP_sha256(), key ? key : &empty, (int)key_len, data, len, out, NULL) ? 0 : -EIO;
 }

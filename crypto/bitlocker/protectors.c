@@ -12,7 +12,7 @@
 #define CCM_HEADER 28u			/* nonce 12, tag 16 */
 #define KEY_ENTRY_HEADER 12u		/* entry header, method */
 #define MAX_KEY_ENTRY 512u
-#define MAX_STRETCHES 64		/* a hostile header must not keep us busy for minutes */
+#define MAX_TRIES 64			/* a hostile header must not keep us busy for minutes */
 
 int fve_vmk_next(const uint8_t **p, const uint8_t *end, struct fve_vmk *v)
 {
@@ -134,8 +134,6 @@ static int try_protectors(const struct fve_block *c, enum bitlocker_protector_ki
 	while ((rc = fve_vmk_next(&p, c->entries_end, &v)) == 1) {
 		if (fve_protector_kind(v.protection) != kind)
 			continue;
-		if (tried++ == MAX_STRETCHES)
-			break;
 		rc = open(&v, arg, vmk);
 		if (rc == 0)
 			return 0;
@@ -144,6 +142,8 @@ static int try_protectors(const struct fve_block *c, enum bitlocker_protector_ki
 		/* "rejected" by one protector says less than "damaged" at another */
 		if (rc != -ENOKEY && result != -EBADMSG)
 			result = rc;
+		if (rc != -ENOKEY && ++tried == MAX_TRIES)
+			return result;
 	}
 	return rc < 0 ? rc : result;
 }
@@ -230,11 +230,15 @@ static int no_such_protector(const struct bitlocker *b, int code, const char *wh
 int bitlocker_unlock_bek(struct bitlocker *b, const struct bek *bek, struct volume **out,
 			 struct error *err)
 {
-	char what[96];
+	char what[160];
 	int rc = unlock(b, BITLOCKER_EXTERNAL_KEY, open_with_bek, bek, out, err);
 
 	if (rc == -ENOENT) {
-		snprintf(what, sizeof(what), "external key %s", bek->guid);
+		bool other = bek->volume_guid[0] && strcmp(bek->volume_guid, b->info.guid);
+
+		snprintf(what, sizeof(what), "external key %s%s%s", bek->guid,
+			 other ? "; that key file was made for volume " : "",
+			 other ? bek->volume_guid : "");
 		return no_such_protector(b, EKEYREJECTED, what, err);
 	}
 	if (rc == -EKEYREJECTED) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #define RECOVERY_1 "111111-222222-333333-444444-555555-666666-000011-000022"
@@ -140,6 +141,10 @@ static void a_key_file_opens_only_the_protector_of_its_guid(void **state)
 			fvew_guid_text(p[i]->guid, guid);
 			assert_non_null(strstr(err.next, guid));
 		}
+		assert_null(strstr(err.text, "made for volume"));
+		snprintf(foreign->volume_guid, GUID_TEXT, "%s", "00000000-0000-0000-0000-000000000000");
+		assert_int_equal(bitlocker_unlock_bek(b, foreign, &out, &err), -EKEYREJECTED);
+		assert_non_null(strstr(err.text, "made for volume 00000000"));
 		memcpy(foreign->guid, first->guid, GUID_TEXT);
 		assert_int_equal(bitlocker_unlock_bek(b, foreign, &out, &err), -EKEYREJECTED);
 		assert_non_null(strstr(err.text, "has the right GUID but not the key"));
