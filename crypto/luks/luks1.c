@@ -10,6 +10,7 @@
 #define SLOT_ACTIVE 0x00ac71f3u
 #define SLOT_DISABLED 0x0000deadu
 #define N_SLOTS 8u
+#define STRIPES 4000u
 
 /* A NUL-padded text field; false when it is not terminated. */
 static bool text(char *out, size_t out_size, const uint8_t *p, size_t len)
@@ -41,7 +42,7 @@ static int parse_slot(const uint8_t *h, const uint8_t *p, unsigned i, struct luk
 	s->area_off = (uint64_t)be32(p + 40) * 512;
 	s->stripes = be32(p + 44);
 	s->area_key = l->key_bytes;
-	if (!s->stripes || s->stripes > LUKS_STRIPES_MAX || !s->iterations)
+	if (!s->iterations)
 		return error_set(err, EBADMSG, "LUKS1 header: key slot %u makes no sense", i);
 	s->area_len = ((uint64_t)l->key_bytes * s->stripes + 511) / 512 * 512;
 	snprintf(s->area_cipher, sizeof(s->area_cipher), "%s", l->info.cipher);
@@ -71,6 +72,27 @@ static int parse_digest(const uint8_t *h, struct luks *l, struct error *err)
 	return 0;
 }
 
+/* All slots, also those that are off: behind the header, before the payload, apart,
+ * and there. */
+static int check_places(const uint8_t *h, const struct luks *l, uint64_t size, struct error *err)
+{
+	uint64_t off[N_SLOTS], end[N_SLOTS], payload = l->info.payload_off;
+
+	for (unsigned i = 0; i < N_SLOTS; i++) {
+		const uint8_t *p = h + 208 + 48 * i;
+
+		off[i] = (uint64_t)be32(p + 40) * 512;
+		end[i] = off[i] + ((uint64_t)l->key_bytes * be32(p + 44) + 511) / 512 * 512;
+		if (be32(p + 44) != STRIPES || off[i] <= HEADER_BYTES || end[i] > size ||
+		    (payload && end[i] > payload))
+			return error_set(err, EBADMSG, "LUKS1 header: key slot %u lies where it cannot", i);
+		for (unsigned k = 0; k < i; k++)
+			if (off[i] < end[k] && off[k] < end[i])
+				return error_set(err, EBADMSG, "LUKS1 header: key slots %u and %u overlap", k, i);
+	}
+	return 0;
+}
+
 int luks1_parse(const struct reader *r, struct luks *l, struct error *err)
 {
 	char name[33], mode[33];
@@ -91,7 +113,9 @@ int luks1_parse(const struct reader *r, struct luks *l, struct error *err)
 	if (!l->key_bytes || l->key_bytes > LUKS_KEY_MAX)
 		return error_set(err, EBADMSG, "LUKS1 header: key of %u bytes", l->key_bytes);
 	snprintf(l->info.cipher, sizeof(l->info.cipher), "%s-%s", name, mode);
-	rc = parse_digest(h, l, err);
+	rc = check_places(h, l, r->size, err);
+	if (rc == 0)
+		rc = parse_digest(h, l, err);
 	for (unsigned i = 0; i < N_SLOTS && rc == 0; i++)
 		rc = parse_slot(h, h + 208 + 48 * i, i, l, err);
 	return rc;

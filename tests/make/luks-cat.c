@@ -19,10 +19,10 @@ static int file_read(void *ctx, void *buf, size_t len, uint64_t off)
 
 static int try_key(const struct luks *l, const struct reader *r, const char *path, struct error *err)
 {
-	AUTO(secret_free) struct secret *key = secret_new(4096);
+	AUTO(secret_free) struct secret *key = secret_new(1 << 20);
 	AUTO(volume_free) struct volume *v = NULL;
 	AUTO(fd) int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, secret_data(key), 4096);
+	ssize_t n = fd < 0 ? -1 : read(fd, secret_data(key), 1 << 20);
 	uint64_t data = r->size > luks_info(l)->payload_off ? r->size : luks_info(l)->payload_off + 4096;
 	int rc;
 
