@@ -75,7 +75,8 @@ void bek_free(struct bek *k);
  * a right key whose data fails its check), -ENOTSUP, -ENOMEM.  *out is owned by the caller.
  * When the chosen metadata copy fails its protected hash, other valid copies are tried, and
  * info->copy_used names the one that opened.  One thread at a time.
- * Recovery password: 48 digits in 8 groups (dashes and blanks optional); -EINVAL when ill-formed.
+ * Recovery password: 48 digits in 8 groups (dashes and blanks optional), or the page of text that
+ * Windows saves, with the password in it (ASCII or UTF-16LE with its mark); -EINVAL when ill-formed.
  * Password: UTF-8 as typed.  The two cost about a second of hashing a try. */
 int bitlocker_unlock_bek(struct bitlocker *b, const struct bek *bek,
 			 struct volume **out, struct error *err);

@@ -8,6 +8,7 @@
 
 #define N_GROUPS 8
 #define GROUP_DIGITS 6
+#define WRITTEN_FORM (N_GROUPS * (GROUP_DIGITS + 1) - 1)
 
 void fve_guid_text(const uint8_t g[16], char text[GUID_TEXT])
 {
@@ -28,13 +29,12 @@ static int ill_formed(struct error *err, const char *what, unsigned group)
 	return rc;
 }
 
-/* The digits of text into 8 numbers; blanks, dashes and line ends do not count. */
-static int collect_groups(const struct secret *text, uint32_t group[N_GROUPS], struct error *err)
+/* The digits into 8 numbers; blanks, dashes and line ends do not count. */
+static int collect_groups(const uint8_t *p, size_t len, uint32_t group[N_GROUPS], struct error *err)
 {
-	const uint8_t *p = secret_bytes(text);
 	unsigned n = 0;
 
-	for (size_t i = 0; i < secret_len(text); i++) {
+	for (size_t i = 0; i < len; i++) {
 		if (p[i] == '-' || p[i] == ' ' || p[i] == '\t' || p[i] == '\r' || p[i] == '\n')
 			continue;
 		if (p[i] < '0' || p[i] > '9')
@@ -47,10 +47,60 @@ static int collect_groups(const struct secret *text, uint32_t group[N_GROUPS], s
 	return n == N_GROUPS * GROUP_DIGITS ? 0 : ill_formed(err, "fewer than 48 digits", 0);
 }
 
+static bool is_part(uint8_t c)
+{
+	return c == '-' || (c >= '0' && c <= '9');
+}
+
+/* At offset i, and no longer than that. */
+static bool is_written_form(const struct secret *s, size_t i)
+{
+	const uint8_t *p = secret_bytes(s) + i;
+	size_t left = secret_len(s) - i;
+
+	if (left < WRITTEN_FORM || (i && is_part(p[-1])) ||
+	    (left > WRITTEN_FORM && is_part(p[WRITTEN_FORM])))
+		return false;
+	for (unsigned k = 0; k < WRITTEN_FORM; k++)
+		if ((p[k] == '-') != (k % (GROUP_DIGITS + 1) == GROUP_DIGITS) || !is_part(p[k]))
+			return false;
+	return true;
+}
+
+/* What Windows saves is a page of text, in UTF-16, with the password in it.
+ * Narrow it (what is not ASCII becomes '?') and look for the written form. */
+static struct secret *narrow(const struct secret *text)
+{
+	const uint8_t *p = secret_bytes(text);
+	size_t len = secret_len(text);
+	bool wide = len >= 2 && p[0] == 0xff && p[1] == 0xfe;
+	struct secret *s = wide ? secret_new(len / 2 - 1) : secret_copy(p, len);
+
+	if (s && wide)
+		for (size_t i = 0; i < secret_len(s); i++) {
+			uint16_t c = le16(p + 2 + 2 * i);
+
+			secret_data(s)[i] = c < 0x80 ? (uint8_t)c : '?';
+		}
+	return s;
+}
+
+static int find_groups(const struct secret *text, uint32_t group[N_GROUPS], struct error *err)
+{
+	AUTO(secret_free) struct secret *s = narrow(text);
+
+	if (!s)
+		return error_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < secret_len(s); i++)
+		if (is_written_form(s, i))
+			return collect_groups(secret_bytes(s) + i, WRITTEN_FORM, group, err);
+	return collect_groups(secret_bytes(s), secret_len(s), group, err);
+}
+
 int fve_recovery_parse(const struct secret *text, uint8_t out[16], struct error *err)
 {
 	uint32_t group[N_GROUPS] = { 0 };
-	int rc = collect_groups(text, group, err);
+	int rc = find_groups(text, group, err);
 
 	for (unsigned i = 0; rc == 0 && i < N_GROUPS; i++) {
 		if (group[i] % 11)

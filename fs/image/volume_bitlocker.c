@@ -125,8 +125,16 @@ static int unlock(struct bitlocker *b, struct disk_volume *v, struct unlock_cont
 	if (!ctx->keys)
 		return rc;
 	rc = try_beks(b, v, ctx, &used, vol, err);
-	if (rc == -ENOKEY)
-		rc = try_words(b, v, ctx, &used, vol, err);
+	if (rc < 0) {
+		struct error why = ERROR_INIT;
+		int rc2 = try_words(b, v, ctx, &used, vol, &why);
+
+		/* a key file that failed does not keep a password from opening it */
+		if (rc2 == 0 || rc == -ENOKEY) {
+			error_copy(err, &why);
+			rc = rc2;
+		}
+	}
 	if (rc < 0)
 		return rc;
 	used->used = true;

@@ -231,6 +231,30 @@ static void recovery_passwords_are_read_with_dashes_blanks_or_nothing(void **sta
 	}
 }
 
+static void a_recovery_password_is_found_in_the_page_that_windows_saves(void **state)
+{
+	static const char page[] = "BitLocker Drive Encryption recovery key\r\n\r\nIdentifier:\r\n\r\n"
+		"\t3FD763F9-74C7-4E90-8FA2-1F6A2E2B4E0C\r\n\r\nRecovery Key:\r\n\r\n\t" RECOVERY_1
+		"\r\n\r\nIf the above identifier doesn't match the one displayed by your PC, then …\r\n";
+	AUTO(secret_free) struct secret *plain = text(page), *wide = NULL, *utf16 = NULL;
+	uint8_t out[16];
+
+	(void)state;
+	assert_int_equal(fve_recovery_parse(plain, out, NULL), 0);
+	assert_int_equal(le16(out), 10101);
+	utf16 = fve_utf16_from_utf8(plain, NULL);
+	wide = secret_new(secret_len(utf16) + 2);
+	memcpy(secret_data(wide), "\xff\xfe", 2);
+	memcpy(secret_data(wide) + 2, secret_bytes(utf16), secret_len(utf16));
+	memset(out, 0, sizeof(out));
+	assert_int_equal(fve_recovery_parse(wide, out, NULL), 0);
+	assert_int_equal(le16(out + 14), 2);
+	secret_truncate(wide, 3);
+	assert_int_equal(fve_recovery_parse(wide, out, NULL), -EINVAL);
+	secret_truncate(wide, 2);
+	assert_int_equal(fve_recovery_parse(wide, out, NULL), -EINVAL);
+}
+
 static void ill_formed_recovery_passwords_are_told_from_wrong_ones(void **state)
 {
 	static const struct { const char *text, *words; } bad[] = {
@@ -319,6 +343,7 @@ int main(void)
 		cmocka_unit_test(every_recovery_password_and_password_opens_and_others_do_not),
 		cmocka_unit_test(a_clear_key_opens_without_being_told_anything),
 		cmocka_unit_test(recovery_passwords_are_read_with_dashes_blanks_or_nothing),
+		cmocka_unit_test(a_recovery_password_is_found_in_the_page_that_windows_saves),
 		cmocka_unit_test(ill_formed_recovery_passwords_are_told_from_wrong_ones),
 		cmocka_unit_test(passwords_become_utf16_with_surrogates),
 		cmocka_unit_test(what_is_not_utf8_is_refused),
