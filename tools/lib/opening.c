@@ -94,33 +94,55 @@ static int ask(struct opening *op, const char *spec, const struct options *o,
 					spec) : 0;
 }
 
-int opening_disk(struct opening *op, const char *spec, const struct options *o,
-		 const struct report *report, struct error *err)
+/* Keys, disk, and what there is to say of the two; 0 or -errno. */
+static int open_with_keys(struct opening *op, const char *spec, const struct options *o,
+			  const struct report *report, struct error *err, struct error *locked)
 {
 	struct error warning = ERROR_INIT;
-	int rc;
 
 	*op = (struct opening){ .keys = keyring_from_options(o, err, &warning) };
 	if (warning.code)
 		report_warning(report, &warning);
-	error_clear(&warning);
 	if (op->keys)
 		op->disk = open_once(spec, o, op->keys, err);
-	rc = op->disk ? disk_check_keys(op->disk, err, &warning) : -err->code;
+	return op->disk ? disk_check_keys(op->disk, err, locked) : -err->code;
+}
+
+static int give_up(struct opening *op, const char *spec, int rc, struct error *err)
+{
+	if (!err->object[0])
+		error_object(err, "%s", spec);
+	opening_close(op);
+	return rc;
+}
+
+int opening_look(struct opening *op, const char *spec, const struct options *o,
+		 const struct report *report, struct error *err)
+{
+	int rc = open_with_keys(op, spec, o, report, err, NULL);
+
+	return rc ? give_up(op, spec, rc, err) : 0;
+}
+
+int opening_disk(struct opening *op, const char *spec, const struct options *o,
+		 const struct report *report, struct error *err)
+{
+	struct error warning = ERROR_INIT;
+	int rc = open_with_keys(op, spec, o, report, err, &warning);
+
 	if (!rc && warning.code == ENOKEY && !options_has(o, OPT_PARTIAL) && prompt_possible())
 		rc = ask(op, spec, o, &warning, err);
 	else if (!rc && warning.code)
 		rc = 1;
-	if (rc && !(rc > 0 ? &warning : err)->object[0])
-		error_object(rc > 0 ? &warning : err, "%s", spec);
+	if (rc < 0)
+		return give_up(op, spec, rc, err);
 	if (rc > 0) {
+		if (!warning.object[0])
+			error_object(&warning, "%s", spec);
 		report_warning(report, &warning);
 		op->warned = true;
-		return 0;
 	}
-	if (rc)
-		opening_close(op);
-	return rc;
+	return 0;
 }
 
 void opening_close(struct opening *op)

@@ -27,6 +27,9 @@ struct opening {
  * named and opens nothing.  On success release with opening_close(). */
 int opening_disk(struct opening *op, const char *spec, const struct options *o,
 		 const struct report *report, struct error *err);
+/* The same to look only: asks nobody, and a locked volume is no news. */
+int opening_look(struct opening *op, const char *spec, const struct options *o,
+		 const struct report *report, struct error *err);
 void opening_close(struct opening *op);
 
 static inline void opening_close_cleanup(struct opening *op) { opening_close(op); }

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/adebackup/command.h"
+#include "tools/lib/opening.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	return text ? text : "";
+}
+
+static long long number_of(const json_t *o, const char *name)
+{
+	return json_integer_value(json_object_get(o, name));
+}
+
+static void print_size(long long bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double n = (double)bytes;
+	size_t i = 0;
+
+	while (n >= 1024 && i + 1 < sizeof(units) / sizeof(units[0])) {
+		n /= 1024;
+		i++;
+	}
+	printf(i ? "%.1f %s" : "%.0f %s", n, units[i]);
+}
+
+static void print_line(const char *what, const char *text)
+{
+	if (text[0])
+		printf("      %-10s %s\n", what, text);
+}
+
+static void print_protectors(const json_t *list)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach(list, i, p)
+		printf("      %-10s %s %s%s\n", i ? "" : "protectors", text_of(p, "kind"),
+		       text_of(p, "guid"), strcmp(text_of(p, "kind"), "external-key") ? "" : ".BEK");
+}
+
+static void print_partition(const json_t *p)
+{
+	bool encrypted = json_object_get(p, "protectors") != NULL;
+
+	if (number_of(p, "n"))
+		printf("  p%-3lld ", number_of(p, "n"));
+	else
+		printf("  whole disk ");
+	print_size(number_of(p, "size"));
+	printf(" at %lld  %s", number_of(p, "start"), text_of(p, "what"));
+	if (text_of(p, "name")[0])
+		printf("  \"%s\"", text_of(p, "name"));
+	if (encrypted)
+		printf("  %s", text_of(p, "state"));
+	putchar('\n');
+	print_line("cipher", text_of(p, "cipher"));
+	print_line("uuid", text_of(p, "uuid"));
+	print_line("header", text_of(p, "header"));
+	print_line("opened by", text_of(p, "opened_by"));
+	print_line("inside", text_of(p, "inside"));
+	print_protectors(json_object_get(p, "protectors"));
+	print_line("because", text_of(p, "reason"));
+	print_line("next", text_of(p, "next"));
+}
+
+static void print_info(const char *spec, const json_t *info)
+{
+	const char *table = text_of(info, "table");
+	const json_t *p;
+	size_t i;
+
+	printf("%s: ", spec);
+	print_size(number_of(info, "size"));
+	printf("%s, %s%s, sectors of %lld bytes\n",
+	       json_is_true(json_object_get(info, "source_is_vhd")) ? ", fixed VHD" : "",
+	       strcmp(table, "none") ? table : "no partition table",
+	       text_of(info, "table_copy")[0] ? " (its backup copy)" : "",
+	       number_of(info, "sector_size"));
+	if (text_of(info, "table_warning")[0])
+		printf("  warning: %s\n", text_of(info, "table_warning"));
+	json_array_foreach(json_object_get(info, "partitions"), i, p)
+		print_partition(p);
+}
+
+static int run(const struct invocation *in)
+{
+	__attribute__((cleanup(opening_close_cleanup))) struct opening op = { 0 };
+	AUTO(json_decref) json_t *info = NULL;
+	AUTO(free) char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	if (opening_look(&op, in->operands[0], in->options, in->report, &err))
+		return report_error(in->report, &err);
+	text = disk_info_json(op.disk);
+	info = text ? json_parse(text, strlen(text), &err) : NULL;
+	if (!info) {
+		error_set(&err, ENOMEM, "out of memory");
+		return report_error(in->report, &err);
+	}
+	if (in->report->json)
+		return report_result(in->report, json_incref(info));
+	print_info(in->operands[0], info);
+	return EXIT_DONE;
+}
+
+const struct command cmd_inspect = {
+	.name = "inspect",
+	.operands = "SPEC",
+	.min = 1,
+	.max = 1,
+	.summary = "what is on a disk, and which keys its volumes need",
+	.text = "Looks at SPEC as a mount would: its partition table, what each partition holds, "
+		"and for encrypted volumes the cipher and the protectors, which name the keys "
+		"that open them. With keys it tries them and says which key opened what. Asks "
+		"for nothing and changes nothing.\n\n"
+		"With --json it prints what the mount shows as info.json.",
+	.example = "  adebackup inspect osdisk.vhd\n"
+		   "  adebackup inspect osdisk.vhd --keys /keys --json",
+	.groups = G_KEYS,
+	.run = run,
+};
