@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BOOT_MAX (4ull << 30)
 #define SMALLEST (16ull << 20)		/* no root file system is smaller */
 
 static uint64_t accept_header(struct blockdev *bd)
@@ -147,6 +148,15 @@ static int use_named(struct disk *d, struct unlock_context *ctx, struct error *e
 	return 0;
 }
 
+/* What ADE meets as /boot.  xfs is searched block by block, so not a large one. */
+static bool may_hold_header(const struct disk_volume *v)
+{
+	if (v->format != VOLUME_PLAIN)
+		return false;
+	return !strcmp(v->what, "ext2") || !strcmp(v->what, "ext3") || !strcmp(v->what, "ext4") ||
+	       ((!strcmp(v->what, "xfs") || !strcmp(v->what, "btrfs")) && v->size <= BOOT_MAX);
+}
+
 int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err)
 {
 	int rc = use_named(d, ctx, err);
@@ -156,7 +166,7 @@ int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err)
 		AUTO(blockdev_unref) struct blockdev *part = NULL, *header = NULL;
 		char where[64], from[96];
 
-		if (v->format != VOLUME_PLAIN || !v->what[0] || !next_candidate(d, NULL))
+		if (!may_hold_header(v) || !next_candidate(d, NULL))
 			continue;
 		part = stack_partition(d->stored, v->start, v->size, NULL);
 		header = part ? bootfile_find(part, accept_header, where, sizeof(where), NULL) : NULL;

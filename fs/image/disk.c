@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MSR_TYPE "E3C9E316-0B5C-4DB8-817D-F92DF00215AE"
+
 struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err)
 {
 	AUTO(blockdev_unref) struct blockdev *bd = file_open(path, err);
@@ -80,6 +82,7 @@ static int open_volumes(struct disk *d, struct unlock_context *ctx, struct error
 			v->n = d->table->part[i].n;
 			v->start = d->table->part[i].start;
 			v->size = d->table->part[i].size;
+			v->is_msr = !strcmp(d->table->part[i].type, MSR_TYPE);
 		}
 		container = stack_partition(d->stored, v->start, v->size, err);
 		if (!container)
@@ -143,6 +146,23 @@ static int list_views(struct disk *d)
 	return rc;
 }
 
+/* With partial a table that is damaged beyond use leaves the bytes themselves. */
+static int read_table(struct disk *d, struct error *err)
+{
+	int rc = partitions_read(d->stored, &d->table, err, &d->table_warning);
+
+	if (rc != -EBADMSG || !d->partial)
+		return rc;
+	d->table = calloc(1, sizeof(*d->table));
+	if (!d->table)
+		return error_set(err, ENOMEM, "out of memory");
+	d->table->kind = TABLE_GPT;
+	d->table->sector_size = 512;
+	error_copy(&d->table_warning, err);
+	error_clear(err);
+	return 0;
+}
+
 struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 		       const struct disk_options *opts, struct error *err)
 {
@@ -163,7 +183,7 @@ struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 	d->keys = keys;
 	d->partial = ctx.opts->partial;
 	d->stored = stack_stored(blockdev_ref(source), vhd, err);
-	if (!d->stored || partitions_read(d->stored, &d->table, err, &d->table_warning) < 0)
+	if (!d->stored || read_table(d, err) < 0)
 		return NULL;
 	make_id(d);
 	if (open_volumes(d, &ctx, err) < 0)
@@ -197,11 +217,24 @@ static void name_volume(const struct disk_volume *v, struct error *err)
 		error_prefix(err, 0, "partition %u", v->n);
 }
 
+static int check_whole(const struct disk *d, struct error *err)
+{
+	if (!d->table->cut || d->partial)
+		return 0;
+	error_set(err, EBADMSG, "the image is cut short: it ends at byte %llu, before its last partition "
+		  "(%s)", (unsigned long long)d->stored->size, d->table_warning.text);
+	error_next(err, "Copy it again from where it came from, or show what there is with -o partial.");
+	return -EBADMSG;
+}
+
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning)
 {
 	const struct disk_volume *closed = first_closed(d);
 	const struct key *unused = d->keys && !d->partial ? keyring_first_unused(d->keys) : NULL;
+	int rc = check_whole(d, err);
 
+	if (rc < 0)
+		return rc;
 	if (unused) {
 		if (closed && (closed->why.code == EKEYREJECTED || closed->why.code == EBADMSG ||
 			       closed->why.code == ENOTSUP)) {
@@ -226,6 +259,8 @@ int disk_check_keys(struct disk *d, struct error *err, struct error *warning)
 	if (closed && warning) {
 		error_copy(warning, &closed->why);
 		name_volume(closed, warning);
+	} else if (d->table_warning.code) {
+		error_copy(warning, &d->table_warning);
 	}
 	return 0;
 }

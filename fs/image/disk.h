@@ -39,9 +39,11 @@ struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 struct disk *disk_ref(struct disk *d);
 void disk_unref(struct disk *d);
 
-/* The rule of the mount: 0; -EKEYREJECTED when keys were named and one opens
- * nothing (12); *warning (may be NULL) gets words when volumes stay locked
- * because no key was named. */
+/* The rule of the mount: 0; unless partial was asked for, -EKEYREJECTED when
+ * keys were named and one opens nothing (12), -EBADMSG when the image ends
+ * before its partitions do (16).  *warning (may be NULL) gets words when
+ * volumes stay locked because no key was named, or when the partition table
+ * has something to mind. */
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
 
 /* Views: "disk.raw", "disk.vhd", "p1.raw", …, "encrypted/disk.raw", "encrypted/disk.vhd".

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define EXT_FEATURES_OFF 1116u	/* s_feature_compat, in the superblock at 1024 */
+#define EXT_SUPERBLOCK 1024u
 
 static const struct {
 	uint32_t off;
@@ -30,14 +30,23 @@ static const char *ext_version(const uint8_t *f)
 	return compat & 4 ? "ext3" : "ext2";
 }
 
+/* The magic is two bytes, which ciphertext has once in 65,536 times. */
+static bool is_ext_superblock(const uint8_t *sb)
+{
+	uint32_t log_block = le32(sb + 24);
+
+	return le32(sb) && le32(sb + 4) && log_block <= 6 && le32(sb + 20) <= 1 &&
+	       le32(sb + 32) && le32(sb + 40) && le32(sb + 76) <= 1;
+}
+
 static const char *detect_ext(struct blockdev *bd)
 {
-	uint8_t magic[2], features[12];
+	uint8_t sb[128];
 
-	if (bd->size < 2048 || blockdev_pread(bd, magic, 2, 1024 + 56) < 0 || le16(magic) != 0xef53 ||
-	    blockdev_pread(bd, features, sizeof(features), EXT_FEATURES_OFF) < 0)
+	if (bd->size < 2048 || blockdev_pread(bd, sb, sizeof(sb), EXT_SUPERBLOCK) < 0 ||
+	    le16(sb + 56) != 0xef53 || !is_ext_superblock(sb))
 		return NULL;
-	return ext_version(features);
+	return ext_version(sb + 92);
 }
 
 const char *fstype_detect(struct blockdev *bd)

@@ -71,7 +71,7 @@ static json_t *describe(const struct disk *d, size_t i)
 	const struct disk_volume *v = &d->vol[i];
 	const struct partition *p = d->table->n_parts ? &d->table->part[i] : NULL;
 	json_t *o = json_pack("{s:i, s:I, s:I, s:s, s:s}", "n", (int)v->n, "start", (json_int_t)v->start,
-			      "size", (json_int_t)v->size, "what", v->what, "state",
+			      "size", (json_int_t)v->size, "what", v->what[0] ? v->what : "unknown", "state",
 			      state_name(v->state));
 
 	if (!o)

@@ -25,7 +25,13 @@ int table_add(struct partition_table *t, struct blockdev *disk, const struct par
 {
 	struct partition *to;
 
-	if (t->n_parts >= PARTITIONS_MAX || p->start >= disk->size) {
+	if (t->n_parts >= PARTITIONS_MAX) {
+		error_set(warning, EBADMSG, "more than %u partitions: partition %u left out",
+			  PARTITIONS_MAX, p->n);
+		return 0;
+	}
+	if (p->start >= disk->size) {
+		t->cut = true;
 		error_set(warning, EBADMSG, "partition %u begins past the end of the image: left out", p->n);
 		return 0;
 	}
@@ -37,6 +43,7 @@ int table_add(struct partition_table *t, struct blockdev *disk, const struct par
 	*to = *p;
 	to->stored_size = p->size;
 	if (to->size > disk->size - to->start) {
+		t->cut = true;
 		to->size = disk->size - to->start;
 		error_set(warning, EBADMSG, "partition %u reaches past the end of the image: cut", p->n);
 	}

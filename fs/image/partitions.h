@@ -35,6 +35,7 @@ struct gpt_place {
 struct partition_table {
 	enum table_kind kind;
 	uint32_t sector_size;		/* 512 or 4096; 512 when there is no table */
+	bool cut;			/* the image ends before a partition does */
 	bool used_backup;		/* GPT: the primary was damaged */
 	struct gpt_place primary, backup;
 	uint32_t gpt_rows, gpt_row_bytes;

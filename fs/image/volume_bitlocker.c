@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void take_info(struct disk_volume *v, const struct bitlocker_info *info)
 {
@@ -20,13 +21,6 @@ static void take_info(struct disk_volume *v, const struct bitlocker_info *info)
 	v->n_protectors = info->n_protectors;
 }
 
-static int try_bek(struct bitlocker *b, struct key *k, struct volume **vol, struct error *err)
-{
-	AUTO(bek_free) struct bek *bek = bek_parse(k->bytes, err);
-
-	return bek ? bitlocker_unlock_bek(b, bek, vol, err) : -EBADMSG;
-}
-
 static bool has_kind(const struct disk_volume *v, enum bitlocker_protector_kind kind)
 {
 	for (size_t i = 0; i < v->n_protectors; i++)
@@ -35,54 +29,77 @@ static bool has_kind(const struct disk_volume *v, enum bitlocker_protector_kind 
 	return false;
 }
 
-/* BEKs by GUID: no key is tried that is not this volume's. */
-static int try_beks(struct bitlocker *b, struct disk_volume *v, struct unlock_context *ctx,
-		    struct key **used, struct volume **vol, struct error *err)
+static bool is_protector(const struct disk_volume *v, const char *guid)
 {
-	int result = -ENOKEY;
-
-	for (size_t i = 0; i < v->n_protectors; i++) {
-		struct key *k;
-		int rc;
-
-		if (v->protectors[i].kind != BITLOCKER_EXTERNAL_KEY)
-			continue;
-		k = keyring_find_bek(ctx->keys, v->protectors[i].guid);
-		if (!k)
-			continue;
-		rc = try_bek(b, k, vol, err);
-		if (rc == 0) {
-			*used = k;
-			return 0;
-		}
-		result = rc;
-	}
-	return result;
+	for (size_t i = 0; i < v->n_protectors; i++)
+		if (v->protectors[i].kind == BITLOCKER_EXTERNAL_KEY &&
+		    !strcasecmp(v->protectors[i].guid, guid))
+			return true;
+	return false;
 }
 
-static int try_words(struct bitlocker *b, struct disk_volume *v, struct unlock_context *ctx,
-		     struct key **used, struct volume **vol, struct error *err)
+static int try_bek(struct bitlocker *b, struct key *k, struct volume **vol, struct error *err)
 {
-	int result = -ENOKEY;
+	AUTO(bek_free) struct bek *bek = bek_parse(k->bytes, err);
 
-	for (size_t i = 0; i < keyring_count(ctx->keys); i++) {
-		struct key *k = keyring_at(ctx->keys, i);
-		int rc;
+	return bek ? bitlocker_unlock_bek(b, bek, vol, err) : -EBADMSG;
+}
 
-		if (k->kind == KEY_RECOVERY_PASSWORD && has_kind(v, BITLOCKER_RECOVERY_PASSWORD))
-			rc = bitlocker_unlock_recovery(b, k->bytes, vol, err);
-		else if (k->kind == KEY_PASSWORD && has_kind(v, BITLOCKER_PASSWORD))
-			rc = bitlocker_unlock_password(b, k->bytes, vol, err);
-		else
-			continue;
-		if (rc == 0) {
-			*used = k;
-			return 0;
-		}
-		if (rc != -EKEYREJECTED || result == -ENOKEY)
-			result = rc;
+/* What is no recovery password or no text is the key's fault, not the volume's. */
+static int blame_key(int rc, const struct key *k, struct error *err)
+{
+	if (rc != -EINVAL)
+		return rc;
+	err->code = EKEYREJECTED;
+	error_object(err, "%s", k->name);
+	return -EKEYREJECTED;
+}
+
+/* -ENOKEY: not a key for a volume with these protectors.  BEKs go by GUID. */
+static int try_key(struct bitlocker *b, const struct disk_volume *v, struct key *k,
+		   struct volume **vol, struct error *err)
+{
+	switch (k->kind) {
+	case KEY_BEK:
+		return is_protector(v, k->guid) ? try_bek(b, k, vol, err) : -ENOKEY;
+	case KEY_RECOVERY_PASSWORD:
+		return has_kind(v, BITLOCKER_RECOVERY_PASSWORD)
+			       ? blame_key(bitlocker_unlock_recovery(b, k->bytes, vol, err), k, err)
+			       : -ENOKEY;
+	case KEY_PASSWORD:
+		return has_kind(v, BITLOCKER_PASSWORD)
+			       ? blame_key(bitlocker_unlock_password(b, k->bytes, vol, err), k, err)
+			       : -ENOKEY;
+	case KEY_PASSPHRASE:
+		break;
 	}
-	return result;
+	return -ENOKEY;
+}
+
+/* Key files first: they cost nothing, a password a second. */
+static int try_keys(struct bitlocker *b, const struct disk_volume *v, struct unlock_context *ctx,
+		    struct key **used, struct volume **vol, struct error *err)
+{
+	struct outcome o = { .rc = -ENOKEY };
+
+	for (int words = 0; words < 2; words++) {
+		for (size_t i = 0; i < keyring_count(ctx->keys); i++) {
+			struct key *k = keyring_at(ctx->keys, i);
+			struct error why = ERROR_INIT;
+			int rc;
+
+			if (words != (k->kind != KEY_BEK))
+				continue;
+			rc = try_key(b, v, k, vol, &why);
+			if (rc == 0) {
+				*used = k;
+				return 0;
+			}
+			outcome_note(&o, rc, &why);
+		}
+	}
+	error_copy(err, &o.why);
+	return o.rc;
 }
 
 /* "BEK A or B", or the other ways that a person could have. */
@@ -113,8 +130,9 @@ static void say_needed(const struct disk_volume *v, struct error *err)
 static int unlock(struct bitlocker *b, struct disk_volume *v, struct unlock_context *ctx,
 		  struct volume **vol, const char **name, struct error *err)
 {
+	struct error why = ERROR_INIT;
 	struct key *used = NULL;
-	int rc = -ENOKEY;
+	int rc = -ENOKEY, with_key;
 
 	if (has_kind(v, BITLOCKER_CLEAR_KEY)) {
 		rc = bitlocker_unlock_clear(b, vol, err);
@@ -122,21 +140,13 @@ static int unlock(struct bitlocker *b, struct disk_volume *v, struct unlock_cont
 		if (rc == 0)
 			return 0;
 	}
-	if (!ctx->keys)
+	with_key = ctx->keys ? try_keys(b, v, ctx, &used, vol, &why) : -ENOKEY;
+	if (with_key == -ENOKEY)
 		return rc;
-	rc = try_beks(b, v, ctx, &used, vol, err);
-	if (rc < 0) {
-		struct error why = ERROR_INIT;
-		int rc2 = try_words(b, v, ctx, &used, vol, &why);
-
-		/* a key file that failed does not keep a password from opening it */
-		if (rc2 == 0 || rc == -ENOKEY) {
-			error_copy(err, &why);
-			rc = rc2;
-		}
+	if (with_key < 0) {
+		error_copy(err, &why);
+		return with_key;
 	}
-	if (rc < 0)
-		return rc;
 	used->used = true;
 	*name = used->name;
 	return 0;

@@ -33,36 +33,39 @@ static int try_key(const struct attempt *a, struct key *k, struct unlock_context
 	return rc;
 }
 
+static int stopped_early(struct error *err)
+{
+	error_set(err, EKEYREJECTED, "none of the first %u keys opens this LUKS volume", KDF_RUNS_MAX);
+	error_next(err, "Name the key with bek=FILE, or try them all with try-all-keys.");
+	return -EKEYREJECTED;
+}
+
 /* The key that opened the last volume first: one passphrase serves all disks
  * of an ADE Linux VM.  Keys found in a folder are rationed. */
 static int try_keys(const struct attempt *a, struct unlock_context *ctx, struct key **used,
 		    struct volume **vol, struct error *err)
 {
-	int result = -ENOKEY;
+	struct outcome o = { .rc = -ENOKEY };
 	unsigned runs = 0;
 
 	for (size_t i = 0; i <= keyring_count(ctx->keys); i++) {
 		struct key *k = i ? keyring_at(ctx->keys, i - 1) : ctx->last;
+		struct error why = ERROR_INIT;
 		int rc;
 
 		if (!k || !is_passphrase(k) || (i && k == ctx->last))
 			continue;
-		if (!k->named && i && runs++ >= KDF_RUNS_MAX && !ctx->opts->try_all_keys) {
-			error_set(err, EKEYREJECTED, "none of the first %u keys opens this LUKS volume",
-				  KDF_RUNS_MAX);
-			error_next(err, "Name the key with bek=FILE, or try them all with try-all-keys.");
-			return -EKEYREJECTED;
-		}
-		rc = try_key(a, k, ctx, vol, err);
+		if (!k->named && i && runs++ >= KDF_RUNS_MAX && !ctx->opts->try_all_keys)
+			return stopped_early(err);
+		rc = try_key(a, k, ctx, vol, &why);
 		if (rc == 0) {
 			*used = k;
 			return 0;
 		}
-		if (rc != -EKEYREJECTED)
-			return rc;
-		result = rc;
+		outcome_note(&o, rc, &why);
 	}
-	return result;
+	error_copy(err, &o.why);
+	return o.rc;
 }
 
 static void take_info(struct disk_volume *v, const struct luks_info *info)
@@ -104,5 +107,8 @@ void luks_volume_open(struct disk_volume *v, struct blockdev *header, struct blo
 		error_next(&err, "Name the passphrase file (ADE: LinuxPassPhraseFileName) with bek=FILE, or "
 				 "its folder with keys=DIR.");
 	}
+	if (rc == -EKEYREJECTED && !err.next[0])
+		error_next(&err, "A passphrase file counts byte for byte, a line end too: fetch the Key "
+				 "Vault secret of this disk again (LUKS volume %s).", v->uuid);
 	volume_failed(v, &err);
 }

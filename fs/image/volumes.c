@@ -29,6 +29,7 @@ void volume_failed(struct disk_volume *v, const struct error *why)
 	switch (why->code) {
 	case ENOKEY:
 	case EKEYREJECTED:
+	case ENOMEM:			/* says nothing of the disk */
 		v->state = DISK_LOCKED;
 		break;
 	case ENOTSUP:
@@ -37,6 +38,14 @@ void volume_failed(struct disk_volume *v, const struct error *why)
 	default:
 		v->state = DISK_DAMAGED;
 	}
+}
+
+void outcome_note(struct outcome *o, int rc, const struct error *why)
+{
+	if (o->rc != -ENOKEY && (o->rc != -EKEYREJECTED || rc == -EKEYREJECTED))
+		return;
+	o->rc = rc;
+	o->why = *why;
 }
 
 void volume_opened(struct disk_volume *v, struct blockdev *container, struct volume *vol,
@@ -57,11 +66,22 @@ void volume_opened(struct disk_volume *v, struct blockdev *container, struct vol
 	snprintf(v->opened_by, sizeof(v->opened_by), "%s", key_name);
 }
 
+static bool starts_with_zeros(struct blockdev *container)
+{
+	static const uint8_t zeros[4096];
+	uint8_t head[4096];
+	size_t n = container->size < sizeof(head) ? (size_t)container->size : sizeof(head);
+
+	return blockdev_pread(container, head, n, 0) == 0 && !memcmp(head, zeros, n);
+}
+
 void volume_open(struct disk_volume *v, struct blockdev *container, struct unlock_context *ctx)
 {
 	const char *what = fstype_detect(container);
 
-	v->what = what ? what : "";
+	if (!what)
+		what = v->is_msr ? "msr" : starts_with_zeros(container) ? "empty" : "";
+	v->what = what;
 	v->inside = "";
 	v->state = DISK_PLAIN;
 	if (!strcmp(v->what, "bitlocker"))

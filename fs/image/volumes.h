@@ -17,8 +17,10 @@ enum volume_format { VOLUME_PLAIN, VOLUME_BITLOCKER, VOLUME_LUKS };
 struct disk_volume {
 	unsigned n;			/* partition number; 0: the whole disk */
 	uint64_t start, size;		/* bytes in the disk */
+	bool is_msr;			/* its row is of the type "Microsoft reserved" */
 	enum volume_format format;
-	const char *what;		/* "bitlocker", "luks", a file system, "" */
+	const char *what;		/* "bitlocker", "luks", a file system, "msr", "empty" (begins
+					 * with zeros), "": unknown */
 	const char *inside;		/* file system of the plaintext, "" */
 	enum disk_state state;
 	struct error why;		/* when not open */
@@ -41,8 +43,16 @@ struct unlock_context {
 	struct keyring *keys;		/* NULL: none */
 	const struct disk_options *opts;
 	struct key *last;		/* the passphrase that opened the last volume */
-	unsigned kdf_runs;		/* passphrases tried so far on unnamed keys */
 };
+
+/* What several keys came to: the first failure that says more than "wrong
+ * key" is told, else the first. */
+struct outcome {
+	int rc;				/* -ENOKEY: nothing was tried */
+	struct error why;
+};
+
+void outcome_note(struct outcome *o, int rc, const struct error *why);
 
 /* Look at the container (borrowed) and unlock what can be; fills v. */
 void volume_open(struct disk_volume *v, struct blockdev *container, struct unlock_context *ctx);
