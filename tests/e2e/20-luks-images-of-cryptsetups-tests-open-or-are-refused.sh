@@ -42,7 +42,5 @@ done
 say "$opened opened, $refused refused as unsupported"
 [ "$opened" = 3 ] || fail "only $opened opened"
 
-for image in luks2_keyslot_unassigned; do
-	xz -dkc "$tests/$image.img.xz" >"$T/$image.img"
-	"$luks_cat" "$T/$image.img" || fail "$image is refused"
-done
+xz -dkc "$tests/luks2_keyslot_unassigned.img.xz" >"$T/unassigned.img"
+"$luks_cat" "$T/unassigned.img" || fail "a header with an unassigned key slot is refused"
