@@ -14,12 +14,24 @@
 #include "fs/mount/tree.h"
 
 #include <fuse_lowlevel.h>
+#include <pthread.h>
 
-/* The userdata of the FUSE session. */
+struct handle;
+
+/* The userdata of the FUSE session.  Open handles are listed because the
+ * kernel does not always say goodbye: after a lazy unmount the connection may
+ * end before the last release is read. */
 struct mount_ops {
 	struct tree *tree;		/* borrowed */
 	struct flights *flights;	/* borrowed */
+	pthread_mutex_t lock;		/* of the list */
+	struct handle *handles;
 };
+
+void mount_ops_init(struct mount_ops *m, struct tree *tree);
+/* Close what is still open; when no thread serves requests any more, and
+ * before the tree goes. */
+void mount_ops_finish(struct mount_ops *m);
 
 extern const struct fuse_lowlevel_ops mount_fuse_ops;
 

@@ -12,11 +12,47 @@
 struct handle {
 	struct node *node;
 	struct blockdev *bd;
+	struct handle *next, **link;	/* link: what points to this one */
 };
 
 static struct handle *handle_of(const struct fuse_file_info *fi)
 {
 	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+static void handle_list(struct mount_ops *m, struct handle *h)
+{
+	pthread_mutex_lock(&m->lock);
+	h->next = m->handles;
+	h->link = &m->handles;
+	if (h->next)
+		h->next->link = &h->next;
+	m->handles = h;
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void handle_close(struct mount_ops *m, struct handle *h)
+{
+	pthread_mutex_lock(&m->lock);
+	*h->link = h->next;
+	if (h->next)
+		h->next->link = h->link;
+	pthread_mutex_unlock(&m->lock);
+	node_close(h->node, h->bd);
+	free(h);
+}
+
+void mount_ops_init(struct mount_ops *m, struct tree *tree)
+{
+	*m = (struct mount_ops){ .tree = tree };
+	pthread_mutex_init(&m->lock, NULL);
+}
+
+void mount_ops_finish(struct mount_ops *m)
+{
+	while (m->handles)
+		handle_close(m, m->handles);
+	pthread_mutex_destroy(&m->lock);
 }
 
 struct node *request_node(fuse_req_t req, fuse_ino_t ino)
@@ -112,12 +148,14 @@ static int open_image(fuse_req_t req, struct node *n, struct handle **out)
 	}
 	if (rc)
 		return -errno_shown(rc);
+	handle_list(fuse_req_userdata(req), h);
 	*out = TAKE(h);
 	return 0;
 }
 
 void mount_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct mount_ops *m = fuse_req_userdata(req);
 	struct node *n = request_node(req, ino);
 	struct handle *h = NULL;
 	int rc = 0;
@@ -137,10 +175,8 @@ void mount_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->fh = (uintptr_t)h;
 	fi->keep_cache = !n->writable;
 	fi->noflush = !n->writable;
-	if (fuse_reply_open(req, fi) == -ENOENT && h) {	/* the caller was interrupted */
-		node_close(n, h->bd);
-		free(h);
-	}
+	if (fuse_reply_open(req, fi) == -ENOENT && h)	/* the caller was interrupted */
+		handle_close(m, h);
 }
 
 void mount_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -148,10 +184,8 @@ void mount_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *h = handle_of(fi);
 
 	(void)ino;
-	if (h) {
-		node_close(h->node, h->bd);
-		free(h);
-	}
+	if (h)
+		handle_close(fuse_req_userdata(req), h);
 	fuse_reply_err(req, 0);
 }
 

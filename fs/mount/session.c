@@ -192,14 +192,13 @@ struct session *session_new(struct tree *tree, const struct session_options *opt
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return error_null(err, ENOMEM, "out of memory");
+	mount_ops_init(&s->ops, tree);
 	s->dir = strdup(opts->dir);
-	s->flights = flights_new(opts->read_deadline_s, err);
+	s->flights = s->ops.flights = flights_new(opts->read_deadline_s, err);
 	if (!s->flights)
 		return NULL;
 	if (!s->dir)
 		return error_null(err, ENOMEM, "out of memory");
-	s->ops.tree = tree;
-	s->ops.flights = s->flights;
 	fuse_said[0] = '\0';
 	fuse_set_log_func(hear_fuse);
 	return mount_fuse(s, opts, err) ? NULL : TAKE(s);
@@ -292,6 +291,7 @@ void session_free(struct session *s)
 		fuse_session_destroy(s->se);
 	}
 	flights_free(s->flights);
+	mount_ops_finish(&s->ops);
 	free(s->dir);
 	free(s);
 }
