@@ -62,13 +62,12 @@ const char *fstype_detect(struct blockdev *bd)
 		return "luks";
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(*signatures); i++) {
 		uint32_t off = signatures[i].off;
-		const uint8_t *at = head + off;
+		const uint8_t *at = far;
 
-		if (off + signatures[i].len > n) {
-			if (off + sizeof(far) > bd->size || blockdev_pread(bd, far, sizeof(far), off) < 0)
-				continue;
-			at = far;
-		}
+		if (off + signatures[i].len <= n)
+			at = head + off;
+		else if (off + sizeof(far) > bd->size || blockdev_pread(bd, far, sizeof(far), off) < 0)
+			continue;
 		if (!memcmp(at, signatures[i].magic, signatures[i].len))
 			return signatures[i].what;
 	}
