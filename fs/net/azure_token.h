@@ -45,12 +45,13 @@ void token_source_free(struct token_source *t);
  * caller.  authority, tenant: what a challenge said, used where the user named
  * none; NULL: none.  fresh: do not hand out the token kept.
  * NULL: EACCES (refused), ENOKEY (no credentials), EHOSTUNREACH, ETIMEDOUT. */
-struct secret *token_get(struct token_source *t, const char *resource, const char *tenant,
-			 bool fresh, struct error *err);
+struct secret *token_get(struct token_source *t, const char *resource, const char *authority,
+			 const char *tenant, bool fresh, struct error *err);
 
-/* May this host be asked for tokens?  Entra's hosts of all clouds, and what
- * the user named as authority. */
-bool token_authority_ok(const struct token_source *t, const char *host);
+/* Read `{"access_token","expires_in"|"expires_on"}` as all the endpoints answer
+ * it.  0 with *token ("Bearer …", owned by the caller) and *lifetime_s. */
+int token_parse(const void *json, size_t len, struct secret **token, int64_t *lifetime_s,
+		struct error *err);
 
 DEFINE_CLEANUP(struct token_source *, token_source_free);
 

@@ -423,6 +423,11 @@ static void pause_between_tries(struct http *h, uint64_t ms)
 		sleep_ms(ms < 100 ? ms : 100);
 }
 
+static bool worth_retry(const struct http_request *rq, int status)
+{
+	return retry_status(status) || (rq->retry_not_found && (status == 404 || status == 410));
+}
+
 int http_send(struct http *h, const struct http_request *rq, struct http_response *rs,
 	      struct error *err)
 {
@@ -435,7 +440,7 @@ int http_send(struct http *h, const struct http_request *rq, struct http_respons
 	for (*rs = (struct http_response){ 0 };;) {
 		rc = try_and_follow(h, rq, r.deadline_ms, rs, err);
 		rs->tries = r.tries + 1;
-		if (rc ? !rs->transient : !retry_status(rs->status))
+		if (rc ? !rs->transient : !worth_retry(rq, rs->status))
 			return rc;
 		wait = retry_next(&r, rs->retry_after_s);
 		if (wait < 0)

@@ -43,6 +43,7 @@ struct http_request {
 	size_t body_len;
 	unsigned deadline_ms;		/* for this call, retries included; 0: 60,000 */
 	unsigned max_tries;		/* http_send(); 0: 6 */
+	bool retry_not_found;		/* http_send(): 404 and 410 are worth another try */
 	bool link_local;		/* metadata service: plain http to 169.254.0.0/16, no proxy */
 	bool secret_body;		/* the answer holds secrets: locked memory, wiped */
 	void *into;			/* the body of a 2xx answer goes here, at most max_body; else allocated */

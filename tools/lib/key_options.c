@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/key_options.h"
 #include "fs/keys/bek_fetch.h"
+#include "fs/net/azure_token.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +12,18 @@
 struct keystores *keystores_from_options(const struct options *o, struct error *err)
 {
 	AUTO(keystores_free) struct keystores *k = keystores_new();
+	struct token_options token = {
+		.tenant = options_get(o, OPT_AZURE_TENANT),
+		.client_id = options_get(o, OPT_AZURE_CLIENT_ID),
+		.client_secret_file = options_get(o, OPT_AZURE_CLIENT_SECRET_FILE),
+		.client_cert_file = options_get(o, OPT_AZURE_CLIENT_CERT),
+		.token_file = options_get(o, OPT_AZURE_TOKEN_FILE),
+		.token_command = options_get(o, OPT_AZURE_TOKEN_COMMAND),
+		.authority = options_get(o, OPT_AZURE_AUTHORITY),
+	};
 	struct keystore_options how = {
+		.ca_file = options_get(o, OPT_CA_FILE),
+		.token = &token,
 		.keystore_key = options_get(o, OPT_KEYSTORE_KEY),
 		.pin_file = options_get(o, OPT_KEYSTORE_PIN_FILE),
 	};

@@ -32,6 +32,21 @@ OPTION(KEYSTORE_KEY, "keystore-key", "FILE", G_KEYS | G_KEYSTORE,
        "the key file that opens a local key store")
 OPTION(KEYSTORE_PIN_FILE, "keystore-pin-file", "FILE", G_KEYS | G_KEYSTORE,
        "the PIN of a PKCS#11 token or the passphrase of an encrypted PEM file")
+OPTION(CA_FILE, "ca-file", "FILE", G_KEYS | G_KEYSTORE,
+       "certificates of the authorities that servers are trusted by, instead of the system's")
+OPTION(AZURE_TENANT, "azure-tenant", "ID", G_KEYS | G_KEYSTORE, "the tenant to sign in to")
+OPTION(AZURE_CLIENT_ID, "azure-client-id", "ID", G_KEYS | G_KEYSTORE,
+       "the application, or the managed identity, to sign in as")
+OPTION(AZURE_CLIENT_SECRET_FILE, "azure-client-secret-file", "FILE", G_KEYS | G_KEYSTORE,
+       "its secret")
+OPTION(AZURE_CLIENT_CERT, "azure-client-cert", "FILE", G_KEYS | G_KEYSTORE,
+       "its private key and certificate, PEM")
+OPTION(AZURE_TOKEN_FILE, "azure-token-file", "FILE", G_KEYS | G_KEYSTORE,
+       "a bearer token for the Key Vault; read again when it is refused")
+OPTION(AZURE_TOKEN_COMMAND, "azure-token-command", "COMMAND", G_KEYS | G_KEYSTORE,
+       "prints such a token, as `az account get-access-token --resource https://vault.azure.net` does")
+OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_KEYS | G_KEYSTORE,
+       "where tokens come from (https://login.microsoftonline.com)")
 OPTION(SECRET_URL, "secret-url", "URL", G_KEYS,
        "the secret that holds the key, or its NAME[/VERSION]; without it all secrets tagged as "
        "disk keys are tried; may be repeated")
