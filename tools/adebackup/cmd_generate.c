@@ -20,10 +20,8 @@ static void man_command(const struct command *c)
 	printf(".Ss adebackup %s%s%s\n", c->name, *c->operands ? " " : "", c->operands);
 	help_print_roff(stdout, c->text);
 	putchar('\n');
-	if (c->groups) {
-		printf(".Pp\n");
+	if (c->groups)
 		help_print_mdoc_groups(stdout, c->groups);
-	}
 	if (!c->example)
 		return;
 	printf(".Bd -literal -offset indent\n");

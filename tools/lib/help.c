@@ -202,7 +202,8 @@ void help_print_mdoc(FILE *f, unsigned groups, enum help_style style)
 
 void help_print_mdoc_groups(FILE *f, unsigned groups)
 {
-	const char *before = "Takes the options of ";
+	const char *before = ".Pp\nTakes the options of ";
+	bool any = false;
 	size_t g;
 
 	for (g = 0; g < n_option_group_defs; g++) {
@@ -210,6 +211,8 @@ void help_print_mdoc_groups(FILE *f, unsigned groups)
 			continue;
 		fprintf(f, "%s%s", before, option_group_defs[g].title);
 		before = ",\n";
+		any = true;
 	}
-	fputs(".\n", f);
+	if (any)
+		fputs(".\n", f);
 }
