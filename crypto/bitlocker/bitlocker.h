@@ -73,7 +73,8 @@ void bek_free(struct bek *k);
 /* Unlock.  0, or -EKEYREJECTED (no protector of that kind opened by it; a BEK whose GUID is not
  * among the protectors says which GUIDs are), -ENOKEY (no clear key), -EBADMSG (damaged metadata:
  * a right key whose data fails its check), -ENOTSUP, -ENOMEM.  *out is owned by the caller.
- * When the chosen metadata copy fails its protected hash, other valid copies are tried, and
+ * When the chosen metadata copy fails its protected hash, other valid copies are tried (older ones
+ * only if the volume is wholly encrypted: they may not know how far a conversion has come), and
  * info->copy_used names the one that opened.  One thread at a time.
  * Recovery password: 48 digits in 8 groups (dashes and blanks optional), or the page of text that
  * Windows saves, with the password in it (ASCII or UTF-16LE with its mark); -EINVAL when ill-formed.

@@ -162,6 +162,14 @@ static bool tried_before(const struct bitlocker *b, size_t i)
 	return false;
 }
 
+/* An older copy may not know how far a conversion has come since, and then
+ * shows wrong bytes; of a volume that is wholly encrypted it cannot be wrong. */
+static bool may_stand_in(const struct bitlocker *b, size_t i)
+{
+	return b->copy[i].nonce_counter == b->copy[0].nonce_counter ||
+	       b->copy[i].state == FVE_ENCRYPTED;
+}
+
 /* The best copy decides.  Another valid one is asked only when the best turns
  * out to be damaged: an older copy must not overrule it about keys. */
 static int unlock(struct bitlocker *b, enum bitlocker_protector_kind kind, open_fn *open,
@@ -173,7 +181,7 @@ static int unlock(struct bitlocker *b, enum bitlocker_protector_kind kind, open_
 		AUTO(secret_free) struct secret *vmk = NULL;
 		struct error why = ERROR_INIT;
 
-		if (tried_before(b, i))
+		if (tried_before(b, i) || !may_stand_in(b, i))
 			continue;
 		rc = try_protectors(&b->copy[i], kind, open, arg, &vmk);
 		if (rc == -EBADMSG)

@@ -131,6 +131,27 @@ static void a_copy_with_a_wrong_protected_hash_gives_way_to_another(void **state
 	teardown(&f);
 }
 
+static void an_older_copy_stands_in_only_for_a_volume_that_is_wholly_encrypted(void **state)
+{
+	for (uint16_t st = FVE_PAUSED; st <= FVE_ENCRYPTED; st++) {
+		struct fixture f;
+
+		(void)state;
+		setup(&f, 0x8004, 512);
+		fvev_fill(&f.v);
+		f.v.w.state = st;
+		f.v.w.nonce_counter--;
+		fvev_rewrite_block(&f.v, 0);
+		fvev_rewrite_block(&f.v, 2);
+		forge(&f.v, 1, 0x68);			/* the newest: its time */
+		if (st == FVE_ENCRYPTED)
+			assert_opens(&f);
+		else
+			assert_fails(&f, EBADMSG, "does not have its protected hash");
+		teardown(&f);
+	}
+}
+
 static void a_missing_protected_hash_is_damage(void **state)
 {
 	struct fixture f;
@@ -217,6 +238,7 @@ int main(void)
 		cmocka_unit_test(of_differing_copies_the_highest_nonce_counter_counts),
 		cmocka_unit_test(equal_copies_do_not_differ),
 		cmocka_unit_test(a_copy_with_a_wrong_protected_hash_gives_way_to_another),
+		cmocka_unit_test(an_older_copy_stands_in_only_for_a_volume_that_is_wholly_encrypted),
 		cmocka_unit_test(a_missing_protected_hash_is_damage),
 		cmocka_unit_test(no_byte_of_the_metadata_can_do_harm),
 		cmocka_unit_test(entries_that_do_not_fit_end_the_walk_with_an_error),
