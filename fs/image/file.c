@@ -99,8 +99,12 @@ static int file_size(int fd, uint64_t *size, bool *holes, struct error *err)
 		*size = (uint64_t)st.st_size;
 		return 0;
 	}
-	if (!S_ISBLK(st.st_mode))
-		return error_set(err, EINVAL, "neither a regular file nor a block device");
+	if (!S_ISBLK(st.st_mode)) {
+		error_set(err, EINVAL, S_ISDIR(st.st_mode) ? "this is a folder, not a disk"
+							   : "neither a regular file nor a block device");
+		error_next(err, "Name a raw disk image, a fixed VHD or a block device.");
+		return -EINVAL;
+	}
 	if (ioctl(fd, BLKGETSIZE64, size) < 0)
 		return error_set(err, errno, "its size cannot be read: %s", strerror(errno));
 	return 0;

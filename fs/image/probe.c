@@ -53,6 +53,8 @@ static int check_vhd(const uint8_t *head, const uint8_t *tail, uint64_t size, co
 		return 0;
 	rc = vhd_footer_parse(tail, size, vhd, err);
 	if (rc < 0) {
+		error_next(err, "Copy the VHD again from where it came from; if only its footer is wrong, cut "
+			   "the last 512 bytes off a copy and use that as a raw image.");
 		error_object(err, "%s", name);
 		return rc;
 	}
