@@ -136,6 +136,22 @@ static void warn_of_expiry(const struct keystore_secret *s, struct error *warnin
 	error_next(warning, "renew it before somebody removes it");
 }
 
+/* From a store, else the copy that came with the settings. */
+static int get_secret(struct keystores *stores, const struct key_ref *ref, const struct bek_hint *hint,
+		      struct keystore_secret *out, struct error *err)
+{
+	int rc = keystores_get(stores, ref, out, err);
+
+	if (rc != -ENOENT || !hint || !hint->secret_data)
+		return rc;
+	keystore_secret_clear(out);
+	memcpy(out->name, ref->name, sizeof(out->name));
+	memcpy(out->version, ref->version, sizeof(out->version));
+	out->enabled = true;
+	out->value = secret_copy(hint->secret_data, strlen(hint->secret_data));
+	return out->value ? 0 : error_set(err, ENOMEM, "no memory");
+}
+
 static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 			const struct bek_hint *hint, struct audit *audit, struct keyring *ring,
 			struct error *err, struct error *warning)
@@ -144,7 +160,7 @@ static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 	AUTO(secret_free) struct secret *bytes = NULL;
 	const char *file;
 	char name[256];
-	int rc = keystores_get(stores, ref, &s, err);
+	int rc = get_secret(stores, ref, hint, &s, err);
 
 	if (!rc && s.managed) {
 		error_set(err, ENOTSUP, "the secret belongs to a certificate; ADE does not support that");

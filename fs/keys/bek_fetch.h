@@ -25,6 +25,7 @@ struct bek_hint {
 	const char *secret_url;		/* or NAME[/VERSION] */
 	const char *kek_url;		/* from the encryption settings; NULL: not known */
 	const char *algorithm;		/* NULL: from the tag, else RSA-OAEP */
+	const char *secret_data;	/* the value, where a recovery point keeps it; used when no store has it */
 };
 
 enum wrap_state { BEK_PLAIN, BEK_WRAPPED };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/key_options.h"
+#include "fs/azure/settings.h"
 #include "fs/keys/bek_fetch.h"
 #include "fs/net/azure_token.h"
 
@@ -53,23 +54,49 @@ static int add_folders(struct keyring *r, const struct options *o, struct error 
 	return rc;
 }
 
+/* The keys that one JSON file of Azure's names. */
+static int add_from_config(struct keystores *k, const char *path, struct audit *audit,
+			   struct keyring *r, struct error *err, struct error *warning)
+{
+	AUTO(azure_settings_free) struct azure_settings *s = azure_settings_load(path, err);
+	int rc = 0;
+
+	if (!s)
+		return err && err->code ? -err->code : -EBADMSG;
+	if (!s->n_secrets) {
+		error_set(err, ENOENT, "it names no key of a disk");
+		error_object(err, "%s", path);
+		return -ENOENT;
+	}
+	for (size_t i = 0; !rc && i < s->n_secrets; i++) {
+		struct bek_hint hint = { .secret_url = s->secrets[i].secret_url,
+					 .kek_url = s->secrets[i].kek_url,
+					 .secret_data = s->secrets[i].secret_data };
+
+		rc = bek_fetch(k, &hint, audit, r, err, warning);
+	}
+	return rc;
+}
+
 int keyring_add_stores(struct keyring *r, const struct options *o, struct error *err,
 		       struct error *warning)
 {
 	AUTO(keystores_free) struct keystores *k = NULL;
 	AUTO(audit_close) struct audit *audit = NULL;
 	struct bek_hint hint = { .kek_url = options_get(o, OPT_KEK_URL) };
+	bool named = options_has(o, OPT_SECRET_URL) || options_has(o, OPT_VM_CONFIG);
+	const char *path;
 	int rc = add_folders(r, o, err);
 
-	if (rc || !options_has(o, OPT_KEYSTORE))
+	if (rc || !(named || options_has(o, OPT_KEYSTORE)))
 		return rc;
 	k = keystores_from_options(o, err);
 	audit = k ? audit_from_options(o, err) : NULL;
 	if (!audit)
 		return err && err->code ? -err->code : -EIO;
-	if (!options_has(o, OPT_SECRET_URL))
-		return bek_fetch_candidates(k, MAX_CANDIDATES, audit, r, err, warning);
+	for (size_t i = 0; !rc && (path = options_nth(o, OPT_VM_CONFIG, i)); i++)
+		rc = add_from_config(k, path, audit, r, err, warning);
 	for (size_t i = 0; !rc && (hint.secret_url = options_nth(o, OPT_SECRET_URL, i)); i++)
 		rc = bek_fetch(k, &hint, audit, r, err, warning);
-	return rc;
+	return rc || named ? rc : bek_fetch_candidates(k, MAX_CANDIDATES, audit, r, err, warning);
 }

@@ -50,6 +50,9 @@ OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_KEYS | G_KEYSTORE,
 OPTION(SECRET_URL, "secret-url", "URL", G_KEYS,
        "the secret that holds the key, or its NAME[/VERSION]; without it all secrets tagged as "
        "disk keys are tried; may be repeated")
+OPTION(VM_CONFIG, "vm-config", "FILE", G_KEYS,
+       "JSON that names the keys: a VM or disk model, blob metadata, what Restore disks left, a "
+       "recovery point; may be repeated")
 OPTION(KEK_URL, "kek-url", "URL", G_KEYS,
        "the key that wraps that secret, where its tags do not say so")
 OPTION(AUDIT_LOG, "audit-log", "FILE", G_KEYS | G_KEYSTORE,
