@@ -26,20 +26,22 @@ static uint64_t accept_header(struct blockdev *bd)
 	return l ? luks_info(l)->header_len : 0;
 }
 
-static bool is_candidate(const struct disk_volume *v)
+/* A header that the user names may go with data of any size. */
+static bool is_candidate(const struct disk_volume *v, bool named)
 {
-	return v->format == VOLUME_PLAIN && !v->what[0] && v->size >= SMALLEST;
+	return v->format == VOLUME_PLAIN && !v->what[0] && (named || v->size >= SMALLEST);
 }
 
 /* The largest candidate that was not tried yet. */
-static struct disk_volume *next_candidate(struct disk *d, const struct disk_volume *before)
+static struct disk_volume *next_candidate(struct disk *d, const struct disk_volume *before,
+					  bool named)
 {
 	struct disk_volume *best = NULL;
 
 	for (size_t i = 0; i < d->n_vols; i++) {
 		struct disk_volume *v = &d->vol[i];
 
-		if (!is_candidate(v) || (before && (v->size > before->size ||
+		if (!is_candidate(v, named) || (before && (v->size > before->size ||
 						    (v->size == before->size && v <= before))))
 			continue;
 		if (!best || v->size > best->size)
@@ -73,10 +75,10 @@ static bool try_candidate(struct disk *d, struct disk_volume *v, struct blockdev
 static void use_header(struct disk *d, struct blockdev *header, const char *from, bool named,
 		       struct unlock_context *ctx)
 {
-	struct disk_volume *first = next_candidate(d, NULL), *v = first;
-	bool only_one = named && first && !next_candidate(d, first);
+	struct disk_volume *first = next_candidate(d, NULL, named), *v = first;
+	bool only_one = named && first && !next_candidate(d, first, named);
 
-	for (; v; v = next_candidate(d, v))
+	for (; v; v = next_candidate(d, v, named))
 		if (try_candidate(d, v, header, from, only_one, ctx))
 			return;
 	if (first) {
@@ -166,7 +168,7 @@ int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err)
 		AUTO(blockdev_unref) struct blockdev *part = NULL, *header = NULL;
 		char where[64], from[96];
 
-		if (!may_hold_header(v) || !next_candidate(d, NULL))
+		if (!may_hold_header(v) || !next_candidate(d, NULL, false))
 			continue;
 		part = stack_partition(d->stored, v->start, v->size, NULL);
 		header = part ? bootfile_find(part, accept_header, where, sizeof(where), NULL) : NULL;
