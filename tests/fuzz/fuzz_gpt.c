@@ -62,6 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	how = data[0];
 	sector = how & 1 ? 4096 : 512;
+	if (size < 2 * sector)
+		return 0;
 	copy = malloc(size);
 	memcpy(copy, data, size);
 	copy[446 + 4] = 0xee;

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/store/dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define TMP "tmp"
+
+struct dir_store {
+	struct store st;
+	int fd;			/* of the directory */
+};
+
+static int dir_fd(struct store *st)
+{
+	return ((struct dir_store *)st)->fd;
+}
+
+static int fail(struct error *err, const char *what, const char *name)
+{
+	int code = errno;
+
+	error_set(err, code, "%s: %s", what, strerror(code));
+	error_object(err, "%s", name);
+	return -code;
+}
+
+static int dir_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len,
+		   size_t *got, struct error *err)
+{
+	AUTO(fd) int fd = openat(dir_fd(st), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char *p = buf;
+
+	if (fd < 0)
+		return fail(err, "cannot open the object", name);
+	while (len) {
+		ssize_t n = pread(fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(err, "cannot read the object", name);
+		if (n == 0)
+			break;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+		*got += (size_t)n;
+	}
+	return 0;
+}
+
+static int write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Folder part of a name, into out; "." when there is none. */
+static void folder_of(const char *name, char *out, size_t size)
+{
+	const char *slash = strrchr(name, '/');
+
+	if (slash)
+		snprintf(out, size, "%.*s", (int)(slash - name), name);
+	else
+		snprintf(out, size, ".");
+}
+
+static int sync_folder(int dir, const char *path)
+{
+	AUTO(fd) int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* mkdir -p below the store, each new folder synced into its parent. */
+static int make_folders(int dir, const char *folder)
+{
+	char path[PATH_MAX], parent[PATH_MAX];
+
+	for (const char *p = folder; *p;) {
+		const char *end = strchrnul(p, '/');
+
+		snprintf(path, sizeof(path), "%.*s", (int)(end - folder), folder);
+		if (mkdirat(dir, path, 0777) == 0) {
+			folder_of(path, parent, sizeof(parent));
+			if (sync_folder(dir, parent) < 0)
+				return -errno;
+		} else if (errno != EEXIST) {
+			return -errno;
+		}
+		p = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+static int random_name(char *out, size_t size)
+{
+	uint64_t r[2];
+
+	if (getrandom(r, sizeof(r), 0) != sizeof(r))
+		return -EIO;
+	snprintf(out, size, TMP "/%016llx%016llx", (unsigned long long)r[0], (unsigned long long)r[1]);
+	return 0;
+}
+
+/* The bytes, durable, under a name in tmp/. */
+static int write_tmp(int dir, const char *tmp, const void *data, size_t len)
+{
+	AUTO(fd) int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int rc;
+
+	if (fd < 0 && errno == ENOENT && make_folders(dir, TMP) == 0)
+		fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, data, len);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlinkat(dir, tmp, 0);
+	return rc;
+}
+
+static int give_name(int dir, const char *tmp, const char *name, enum put_mode mode)
+{
+	if (mode == PUT_ANY)
+		return renameat(dir, tmp, dir, name) < 0 ? -errno : 0;
+	return linkat(dir, tmp, dir, name, 0) < 0 ? -errno : 0;
+}
+
+static int dir_put(struct store *st, const char *name, const void *data, size_t len,
+		   enum put_mode mode, struct error *err)
+{
+	int dir = dir_fd(st), rc;
+	char tmp[64], folder[PATH_MAX];
+
+	folder_of(name, folder, sizeof(folder));
+	rc = random_name(tmp, sizeof(tmp));
+	if (rc == 0)
+		rc = write_tmp(dir, tmp, data, len);
+	if (rc == 0) {
+		rc = give_name(dir, tmp, name, mode);
+		if (rc == -ENOENT && (rc = make_folders(dir, folder)) == 0)
+			rc = give_name(dir, tmp, name, mode);
+		unlinkat(dir, tmp, 0);
+	}
+	if (rc == 0)
+		rc = sync_folder(dir, folder);
+	if (rc < 0) {
+		errno = -rc;
+		return fail(err, "cannot store the object", name);
+	}
+	return 0;
+}
+
+static int dir_stat(struct store *st, const char *name, struct object *out, struct error *err)
+{
+	struct stat s;
+
+	if (fstatat(dir_fd(st), name, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(err, "no such object", name);
+	if (!S_ISREG(s.st_mode)) {
+		errno = ENOENT;
+		return fail(err, "no such object", name);
+	}
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	out->size = (uint64_t)s.st_size;
+	out->time = s.st_mtime;
+	return 0;
+}
+
+/* One folder and those below; prefix filters by the whole name. */
+static int list_folder(struct store *st, const char *folder, const char *prefix, object_fn *fn,
+		       void *arg, struct error *err);
+
+static int list_entry(struct store *st, const char *folder, const struct dirent *e,
+		      const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	char name[PATH_MAX];
+	struct object o;
+	struct stat s;
+	size_t n, len = strlen(prefix);
+
+	if (e->d_name[0] == '.' || (!folder[0] && !strcmp(e->d_name, TMP)))
+		return 0;
+	n = (size_t)snprintf(name, sizeof(name), "%s%s%s", folder, folder[0] ? "/" : "", e->d_name);
+	if (n >= sizeof(o.name) || strncmp(name, prefix, n < len ? n : len))
+		return 0;
+	if (fstatat(dir_fd(st), name, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : fail(err, "cannot look at an object", name);
+	if (S_ISDIR(s.st_mode))
+		return list_folder(st, name, prefix, fn, arg, err);
+	if (!S_ISREG(s.st_mode) || n < len || !store_name_ok(name))
+		return 0;
+	memcpy(o.name, name, n + 1);
+	o.size = (uint64_t)s.st_size;
+	o.time = s.st_mtime;
+	return fn(arg, &o);
+}
+
+static void closedir_cleanup(DIR **d) { if (*d) closedir(*d); }
+
+static int list_folder(struct store *st, const char *folder, const char *prefix, object_fn *fn,
+		       void *arg, struct error *err)
+{
+	int fd = openat(dir_fd(st), folder[0] ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(closedir) DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int rc = 0;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return errno == ENOENT ? 0 : fail(err, "cannot list the folder", folder);
+	}
+	while (rc == 0 && (errno = 0, e = readdir(d)))
+		rc = list_entry(st, folder, e, prefix, fn, arg, err);
+	if (rc == 0 && errno)
+		return fail(err, "cannot list the folder", folder);
+	return rc;
+}
+
+static int dir_list(struct store *st, const char *prefix, object_fn *fn, void *arg,
+		    struct error *err)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(prefix, '/');
+
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - prefix) : 0, prefix);
+	return list_folder(st, folder, prefix, fn, arg, err);
+}
+
+static int dir_remove(struct store *st, const char *name, struct error *err)
+{
+	if (unlinkat(dir_fd(st), name, 0) < 0 && errno != ENOENT)
+		return fail(err, "cannot remove the object", name);
+	return 0;
+}
+
+/* The file system's clock, not this host's: they differ on NFS. */
+static int dir_now(struct store *st, int64_t *seconds, struct error *err)
+{
+	char tmp[64];
+	struct stat s;
+	int rc = random_name(tmp, sizeof(tmp));
+
+	if (rc == 0)
+		rc = write_tmp(dir_fd(st), tmp, "", 0);
+	if (rc == 0 && fstatat(dir_fd(st), tmp, &s, 0) < 0)
+		rc = -errno;
+	unlinkat(dir_fd(st), tmp, 0);
+	if (rc < 0)
+		return error_set(err, -rc, "the store's time cannot be read: %s", strerror(-rc));
+	*seconds = s.st_mtime;
+	return 0;
+}
+
+static void dir_free(struct store *st)
+{
+	close(dir_fd(st));
+	free(st);
+}
+
+static const struct store_ops dir_ops = {
+	.scheme = "file", .get = dir_get, .put = dir_put, .stat = dir_stat, .list = dir_list,
+	.remove = dir_remove, .now = dir_now, .free = dir_free,
+};
+
+struct store *store_dir_open(const char *path, bool create, struct error *err)
+{
+	AUTO(fd) int fd = -1;
+	struct dir_store *d;
+
+	if (create && mkdir(path, 0777) < 0 && errno != EEXIST) {
+		fail(err, "cannot make the folder", path);
+		return NULL;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		fail(err, "cannot open the vault's folder", path);
+		return NULL;
+	}
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return error_null(err, ENOMEM, "out of memory");
+	d->st.ops = &dir_ops;
+	d->st.conditional_put = true;
+	d->fd = take_fd(&fd);
+	return &d->st;
+}

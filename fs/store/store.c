@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/store/store.h"
+#include "fs/store/dir.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 255u
+
+bool store_name_ok(const char *name)
+{
+	size_t part = 0, len = strlen(name);
+
+	if (!len || len > NAME_MAX_BYTES)
+		return false;
+	for (const char *p = name;; p++) {
+		if (*p == '/' || !*p) {
+			if (!part)
+				return false;
+			part = 0;
+			if (!*p)
+				return true;
+			continue;
+		}
+		if (!part && *p == '.')
+			return false;
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *p))
+			return false;
+		part++;
+	}
+}
+
+static int check_name(const char *name, struct error *err)
+{
+	return store_name_ok(name) ? 0 : error_set(err, EINVAL, "not an object's name");
+}
+
+struct store *store_open(const char *url, bool create, struct error *err)
+{
+	const char *colon = strstr(url, "://");
+
+	if (colon && strncmp(url, "file://", 7)) {
+		error_set(err, ENOTSUP, "no such kind of store: %.*s", (int)(colon - url), url);
+		error_next(err, "A vault is a directory.");
+		return NULL;
+	}
+	return store_dir_open(colon ? url + 7 : url, create, err);
+}
+
+void store_free(struct store *st)
+{
+	if (st)
+		st->ops->free(st);
+}
+
+int store_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+	      struct error *err)
+{
+	int rc = check_name(name, err);
+
+	*got = 0;
+	return rc < 0 ? rc : st->ops->get(st, name, off, buf, len, got, err);
+}
+
+int store_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
+	      struct error *err)
+{
+	int rc = check_name(name, err);
+
+	if (rc < 0)
+		return rc;
+	if (!st->ops->put)
+		return error_set(err, EROFS, "this store can only be read");
+	return st->ops->put(st, name, data, len, mode, err);
+}
+
+int store_stat(struct store *st, const char *name, struct object *out, struct error *err)
+{
+	int rc = check_name(name, err);
+
+	return rc < 0 ? rc : st->ops->stat(st, name, out, err);
+}
+
+int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	if (!st->ops->list)
+		return error_set(err, ENOTSUP, "this store cannot list its objects");
+	return st->ops->list(st, prefix, fn, arg, err);
+}
+
+int store_remove(struct store *st, const char *name, struct error *err)
+{
+	int rc = check_name(name, err);
+
+	if (rc < 0)
+		return rc;
+	if (!st->ops->remove)
+		return error_set(err, EROFS, "this store can only be read");
+	return st->ops->remove(st, name, err);
+}
+
+int store_now(struct store *st, int64_t *seconds, struct error *err)
+{
+	return st->ops->now(st, seconds, err);
+}
+
+int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
+		  struct error *err)
+{
+	struct object o;
+	size_t got = 0;
+	int rc = store_stat(st, name, &o, err);
+	void *buf;
+
+	if (rc < 0)
+		return rc;
+	if (o.size > max)
+		return error_set(err, EBADMSG, "%s: %llu bytes are more than such an object has", name,
+				 (unsigned long long)o.size);
+	buf = malloc(o.size ? (size_t)o.size : 1);
+	if (!buf)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = store_get(st, name, 0, buf, (size_t)o.size, &got, err);
+	if (rc == 0 && got != o.size)
+		rc = error_set(err, EIO, "%s: cut short while it was read", name);
+	if (rc < 0) {
+		free(buf);
+		return rc;
+	}
+	*data = buf;
+	*len = got;
+	return 0;
+}
+
+int store_put_once(struct store *st, const char *name, const void *data, size_t len,
+		   struct error *err)
+{
+	AUTO(free) void *there = NULL;
+	size_t n = 0;
+	int rc = store_put(st, name, data, len, PUT_NEW, err);
+
+	if (rc != -EEXIST)
+		return rc;
+	rc = store_get_all(st, name, len, &there, &n, NULL);
+	if (rc == 0 && n == len && !memcmp(there, data, len)) {
+		error_clear(err);
+		return 0;
+	}
+	return -EEXIST;
+}

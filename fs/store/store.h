@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A flat set of named, immutable objects: what a vault lives in.  Objects are
+ * put once and removed; nothing is ever changed.  Names are '/'-separated
+ * parts of [A-Za-z0-9._-], neither empty nor beginning with a dot.
+ *
+ * What implementations promise: a put is all or nothing, and durable when it
+ * returns; what was put is read and listed from then on by everybody.
+ * All ops block, and all may be called from many threads.
+ */
+#ifndef ADE_FS_STORE_STORE_H
+#define ADE_FS_STORE_STORE_H
+
+#include "crypto/cleanup.h"
+#include "crypto/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum put_mode {
+	PUT_NEW,	/* -EEXIST when the name is taken; what is there stays */
+	PUT_ANY,	/* take the name whether it is free or not: signs of life alone */
+};
+
+struct object {
+	char name[256];
+	uint64_t size;		/* bytes */
+	int64_t time;		/* the store's time of the put, seconds since 1970 */
+};
+
+/* Non-zero stops the list and becomes its result. */
+typedef int object_fn(void *arg, const struct object *o);
+
+struct store;
+
+struct store_ops {
+	const char *scheme;
+	/* len bytes from off into buf; fewer only at the object's end; *got says how many. */
+	int  (*get)(struct store *st, const char *name, uint64_t off, void *buf, size_t len,
+		    size_t *got, struct error *err);
+	int  (*put)(struct store *st, const char *name, const void *data, size_t len,
+		    enum put_mode mode, struct error *err);	/* NULL: a store to read only */
+	int  (*stat)(struct store *st, const char *name, struct object *out, struct error *err);
+	/* Every object whose name begins with prefix, in no order.  NULL: cannot list. */
+	int  (*list)(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
+	int  (*remove)(struct store *st, const char *name, struct error *err);	/* gone already: 0 */
+	int  (*now)(struct store *st, int64_t *seconds, struct error *err);	/* the store's clock */
+	void (*free)(struct store *st);
+};
+
+struct store {			/* first member of every implementation's struct */
+	const struct store_ops *ops;
+	bool conditional_put;	/* PUT_NEW is atomic against other writers */
+};
+
+/* A path, or a URL of a scheme that is compiled in.  create: make the folder.
+ * NULL with words: ENOENT, EACCES, ENOTSUP (unknown scheme), … */
+struct store *store_open(const char *url, bool create, struct error *err);
+void store_free(struct store *st);
+
+/* 0, or -ENOENT, -EEXIST, -EACCES, -ENOSPC, -EROFS (no put here), -EINVAL (bad name), -EIO,
+ * -EHOSTUNREACH, -ETIMEDOUT. */
+int store_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+	      struct error *err);
+int store_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
+	      struct error *err);
+int store_stat(struct store *st, const char *name, struct object *out, struct error *err);
+int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
+int store_remove(struct store *st, const char *name, struct error *err);
+int store_now(struct store *st, int64_t *seconds, struct error *err);
+
+/* The whole object, malloc'ed; -EBADMSG when it is larger than max. */
+int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
+		  struct error *err);
+
+/* PUT_NEW whose answer may have been lost: when the name is taken by the very
+ * same bytes, that is success. */
+int store_put_once(struct store *st, const char *name, const void *data, size_t len,
+		   struct error *err);
+
+bool store_name_ok(const char *name);
+
+/* A store in memory, for tests. */
+struct store *store_mem(void);
+
+DEFINE_CLEANUP(struct store *, store_free);
+
+#endif
