@@ -204,8 +204,8 @@ static int scan_extent(void *arg, uint64_t off, uint64_t len, enum extent_type t
 	return 0;
 }
 
-static struct blockdev *scan(struct blockdev *bd, bootfile_accept_fn *accept, char *where,
-			     size_t size, struct error *err)
+static struct blockdev *scan(struct blockdev *bd, uint64_t *from, bootfile_accept_fn *accept,
+			     char *where, size_t size, struct error *err)
 {
 	struct scan s = { .bd = bd, .accept = accept, .buf = malloc(SCAN_BUF) };
 	uint64_t len = bd->size < SCAN_MAX ? bd->size : SCAN_MAX;
@@ -213,26 +213,37 @@ static struct blockdev *scan(struct blockdev *bd, bootfile_accept_fn *accept, ch
 
 	if (!s.buf)
 		return error_null(err, ENOMEM, "out of memory");
-	rc = blockdev_extents(bd, 0, len, scan_extent, &s);
+	rc = *from < len ? blockdev_extents(bd, *from, len - *from, scan_extent, &s) : 0;
 	free(s.buf);
 	if (rc < 0)
 		return error_null(err, -rc, "the boot partition cannot be read");
 	if (rc == 0)
 		return error_null(err, ENOENT, "no LUKS header on the boot partition");
 	snprintf(where, size, "byte %llu", (unsigned long long)s.found);
+	*from = s.found + SCAN_STEP;
 	return slice_open(blockdev_ref(bd), s.found, s.len, err);
 }
 
 struct blockdev *bootfile_find(struct blockdev *partition, bootfile_accept_fn *accept, char *where,
 			       size_t size, struct error *err)
 {
+	uint64_t from = 0;
+
+	return bootfile_find_next(partition, &from, accept, where, size, err);
+}
+
+struct blockdev *bootfile_find_next(struct blockdev *partition, uint64_t *from,
+				    bootfile_accept_fn *accept, char *where, size_t size,
+				    struct error *err)
+{
 	const char *what = fstype_detect(partition);
 
 	if (!what)
 		return error_null(err, ENOENT, "no file system");
 	if (strncmp(what, "ext", 3) || !strcmp(what, "exfat"))
-		return scan(partition, accept, where, size, err);
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		return scan(partition, from, accept, where, size, err);
+	while (*from < sizeof(paths) / sizeof(*paths)) {
+		size_t i = (size_t)(*from)++;
 		struct blockdev *file = bootfile_open_ext(partition, paths[i], err);
 
 		if (file && accept(file) > 0) {

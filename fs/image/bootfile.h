@@ -21,6 +21,12 @@ typedef uint64_t bootfile_accept_fn(struct blockdev *candidate);
 struct blockdev *bootfile_find(struct blockdev *partition, bootfile_accept_fn *accept, char *where,
 			       size_t size, struct error *err);
 
+/* The same, from a place on: *from begins as 0 and moves behind what was found,
+ * so that a stale header that was deleted once does not hide the live one. */
+struct blockdev *bootfile_find_next(struct blockdev *partition, uint64_t *from,
+				    bootfile_accept_fn *accept, char *where, size_t size,
+				    struct error *err);
+
 /* One file of an ext file system as a device, at most BOOTFILE_MAX bytes;
  * holes read as zeros.  NULL: ENOENT, EBADMSG, ENOMEM, … */
 struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err);

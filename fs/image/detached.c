@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HEADERS_MAX 8		/* on one boot partition */
 #define BOOT_MAX (4ull << 30)
 #define SMALLEST (16ull << 20)		/* no root file system is smaller */
 
@@ -50,9 +51,26 @@ static struct disk_volume *next_candidate(struct disk *d, const struct disk_volu
 	return best;
 }
 
+/* What a header came to: the volume that it is for, and what becomes of it. */
+struct finding {
+	struct disk_volume *v;		/* NULL: nothing that it could be for */
+	struct disk_volume as;
+};
+
+static bool is_open(const struct finding *f)
+{
+	return f->v && f->as.state == DISK_OPEN;
+}
+
+static void commit(const struct finding *f)
+{
+	if (f->v)
+		*f->v = f->as;
+}
+
 /* Open v by the header; true when that is settled, one way or the other. */
 static bool try_candidate(struct disk *d, struct disk_volume *v, struct blockdev *header,
-			  const char *from, bool only_one, struct unlock_context *ctx)
+			  bool only_one, struct unlock_context *ctx, struct finding *f)
 {
 	struct disk_volume t = *v;
 	AUTO(blockdev_unref) struct blockdev *container =
@@ -65,31 +83,33 @@ static bool try_candidate(struct disk *d, struct disk_volume *v, struct blockdev
 		disk_volume_release(&t);	/* opened into noise: not its data */
 		return false;
 	}
-	snprintf(t.header_from, sizeof(t.header_from), "%s", from);
 	t.header_bytes = 0;			/* nothing in front of this data */
-	t.what = "luks";
-	*v = t;
+	*f = (struct finding){ v, t };
 	return true;
 }
 
-static void use_header(struct disk *d, struct blockdev *header, const char *from, bool named,
-		       struct unlock_context *ctx)
+static struct finding use_header(struct disk *d, struct blockdev *header, const char *from,
+				 bool named, struct unlock_context *ctx)
 {
 	struct disk_volume *first = next_candidate(d, NULL, named), *v = first;
-	bool only_one = named && first && !next_candidate(d, first, named);
+	bool only_one = named && first && !next_candidate(d, first, named), settled = false;
+	struct finding f = { 0 };
 
-	for (; v; v = next_candidate(d, v, named))
-		if (try_candidate(d, v, header, from, only_one, ctx))
-			return;
-	if (first) {
+	for (; v && !settled; v = next_candidate(d, v, named))
+		settled = try_candidate(d, v, header, only_one, ctx, &f);
+	if (first && !settled) {
 		struct error why = ERROR_INIT;
 
 		error_set(&why, EBADMSG, "a LUKS header was found (%s), but no partition decrypts to a "
 			  "file system with it", from);
 		error_next(&why, "Name the right header with header=FILE[@OFFSET].");
-		first->format = VOLUME_LUKS;
-		volume_failed(first, &why);
+		f = (struct finding){ first, *first };
+		f.as.format = VOLUME_LUKS;
+		volume_failed(&f.as, &why);
 	}
+	f.as.what = "luks";
+	snprintf(f.as.header_from, sizeof(f.as.header_from), "%s", from);
+	return f;
 }
 
 /* header=FILE[@OFFSET] */
@@ -139,15 +159,44 @@ static int use_named(struct disk *d, struct unlock_context *ctx, struct error *e
 	for (size_t i = 0; i < ctx->opts->n_headers; i++) {
 		struct blockdev *header = NULL;
 		int rc = open_named(ctx->opts->headers[i], &header, &local);
+		struct finding f;
 
 		if (rc < 0) {
 			error_copy(err, &local);
 			return rc;
 		}
-		use_header(d, header, ctx->opts->headers[i], true, ctx);
+		f = use_header(d, header, ctx->opts->headers[i], true, ctx);
+		commit(&f);
 		blockdev_unref(header);
 	}
 	return 0;
+}
+
+/* The headers on one boot partition: the first that opens something, else
+ * what the first of them came to. */
+static void use_boot(struct disk *d, const struct disk_volume *boot, struct unlock_context *ctx)
+{
+	AUTO(blockdev_unref) struct blockdev *part =
+		stack_partition(d->stored, boot->start, boot->size, NULL);
+	struct finding first = { 0 };
+	uint64_t at = 0;
+
+	for (int n = 0; part && n < HEADERS_MAX; n++) {
+		char where[64], from[96];
+		AUTO(blockdev_unref) struct blockdev *header =
+			bootfile_find_next(part, &at, accept_header, where, sizeof(where), NULL);
+		struct finding f;
+
+		if (!header)
+			break;
+		snprintf(from, sizeof(from), "partition %u: %s", boot->n, where);
+		f = use_header(d, header, from, false, ctx);
+		if (!first.v || is_open(&f))
+			first = f;
+		if (is_open(&f))
+			break;
+	}
+	commit(&first);
 }
 
 /* What ADE meets as /boot.  xfs is searched block by block, so not a large one. */
@@ -163,19 +212,8 @@ int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err)
 {
 	int rc = use_named(d, ctx, err);
 
-	for (size_t i = 0; i < d->n_vols && rc == 0; i++) {
-		struct disk_volume *v = &d->vol[i];
-		AUTO(blockdev_unref) struct blockdev *part = NULL, *header = NULL;
-		char where[64], from[96];
-
-		if (!may_hold_header(v) || !next_candidate(d, NULL, false))
-			continue;
-		part = stack_partition(d->stored, v->start, v->size, NULL);
-		header = part ? bootfile_find(part, accept_header, where, sizeof(where), NULL) : NULL;
-		if (!header)
-			continue;
-		snprintf(from, sizeof(from), "partition %u: %s", v->n, where);
-		use_header(d, header, from, false, ctx);
-	}
+	for (size_t i = 0; i < d->n_vols && rc == 0; i++)
+		if (may_hold_header(&d->vol[i]) && next_candidate(d, NULL, false))
+			use_boot(d, &d->vol[i], ctx);
 	return rc;
 }
