@@ -3,6 +3,7 @@
 #include "fs/store/store.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,18 +43,20 @@ static int remove_one(void *arg, const struct object *o)
 	return store_remove(arg, o->name, NULL);
 }
 
+static int remove_path(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	return remove(path);
+}
+
 static int stop(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
 	store_list(f->st, "", remove_one, f->st, NULL);
 	store_free(f->st);
-	if (f->folder[0]) {
-		snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
-		if (system(command))
-			return -1;
-	}
+	if (f->folder[0] && nftw(f->folder, remove_path, 8, FTW_DEPTH | FTW_PHYS))
+		return -1;
 	free(f);
 	return 0;
 }
