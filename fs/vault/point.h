@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recovery points: the manifest that says what one is, and finding them.
+ * FORMAT.md, sections "Manifest", "Refs" and "Names".
+ */
+#ifndef ADE_FS_VAULT_POINT_H
+#define ADE_FS_VAULT_POINT_H
+
+#include "fs/util/json_value.h"
+#include "fs/vault/map.h"
+#include "fs/vault/vault.h"
+
+#define POINT_ID_TEXT 17u		/* 16 hex digits and NUL */
+#define POINT_TIME_TEXT 17u		/* 20261120T020000Z and NUL */
+#define MANIFEST_MAX (1u << 20)
+
+enum proof_state { PROOF_NONE, PROOF_PROVEN };
+
+struct point_disk {
+	char name[64];			/* os, lun0, … */
+	uint64_t size;			/* bytes, as stored (a VHD's footer included) */
+	bool vhd;			/* the source carried a VHD footer */
+	uint32_t chunk_size;
+	unsigned levels;
+	bool has_top;			/* false: all zeros */
+	struct chunk_ref top;		/* the top page */
+	char source[512];		/* where it came from, for people */
+	uint64_t stored_bytes, new_bytes;	/* sealed bytes it refers to, it added */
+	struct jval *info;		/* volumes at backup time (info.json), owned; NULL: none */
+};
+
+struct point {
+	char vm[128], vm_id[VM_ID_TEXT];
+	char id[POINT_ID_TEXT];
+	uint8_t session[SESSION_ID_BYTES];
+	int64_t time;			/* host time of the backup's begin, seconds since 1970 */
+	int64_t store_time;
+	uint64_t number;		/* 1 for the VM's first, counting on */
+	char previous[192];		/* name of the manifest before, or empty */
+	char previous_sha256[65];
+	int64_t retain_until;		/* seconds since 1970, 0: none */
+	enum proof_state proof;
+	char proof_words[256];
+	struct jval *vm_config;		/* owned; NULL: none */
+	struct jval *capsule;		/* owned; NULL: none */
+	char refs_sha256[65];
+	struct point_disk *disk;	/* owned */
+	size_t n_disks;
+};
+
+struct point *point_new(void);
+void point_free(struct point *p);
+struct point_disk *point_add_disk(struct point *p);	/* zeroed; NULL: no memory */
+const struct point_disk *point_find_disk(const struct point *p, const char *name);
+
+/* JSON text of the manifest, malloc'ed, and back.  Hostile input: -EBADMSG. */
+int point_to_json(const struct point *p, char **text, struct error *err);
+struct point *point_from_json(const void *text, size_t len, struct error *err);
+
+/* "pt/<vm id>/<time>-<point>/<session>"; size at least 192. */
+void point_object_name(const struct point *p, char *out, size_t size);
+void point_time_text(int64_t time, char out[POINT_TIME_TEXT]);
+int point_time_parse(const char *text, int64_t *time);	/* that form, or RFC 3339 */
+
+/* What a list of names alone says of a point (nothing is read). */
+struct point_name {
+	char object[192];
+	char vm_id[VM_ID_TEXT], id[POINT_ID_TEXT];
+	int64_t time;
+	char folder[32];		/* 20261120T020000Z, "-2" for a second one in that second */
+};
+
+/* Points of a VM (all VMs: vm_id NULL), oldest first; without those marked as
+ * expired.  *list is malloc'ed. */
+int point_list(struct vault *v, const char *vm_id, struct point_name **list, size_t *n,
+	       struct error *err);
+/* id, unique prefix of an id, time, folder name or "latest".  -ENOENT with words. */
+int point_find(struct vault *v, const char *vm_name, const char *which, struct point_name *out,
+	       struct error *err);
+int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err);
+
+DEFINE_CLEANUP(struct point *, point_free);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Key slots: each seals the vault's key ring for one way of opening it (a key
+ * file, a passphrase, an RSA key).  FORMAT.md, section "Slots".
+ */
+#ifndef ADE_FS_VAULT_SLOT_H
+#define ADE_FS_VAULT_SLOT_H
+
+#include "fs/store/store.h"
+#include "fs/vault/keys.h"
+
+enum slot_kind { SLOT_KEY_FILE, SLOT_PASSPHRASE, SLOT_RSA };
+
+/* What the user has.  secret: the key file's 32 bytes, the passphrase, or the
+ * RSA private key in PEM (to open) / the public key in PEM (to make a slot). */
+struct slot_secret {
+	enum slot_kind kind;
+	const struct secret *bytes;
+};
+
+#define SLOT_ID_TEXT 33u
+
+/* Make a slot for the ring.  0 and its id, or -errno with words. */
+int slot_put(struct store *st, const struct key_ring *ring, const struct slot_secret *s,
+	     const char *label, char id[SLOT_ID_TEXT], struct error *err);
+
+/* Open the ring with it.  -EKEYREJECTED: no slot is for that key;
+ * -EBADMSG: the slot is damaged. */
+int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const struct slot_secret *s,
+	      struct key_ring **ring, struct error *err);
+
+struct slot_info { char id[SLOT_ID_TEXT]; enum slot_kind kind; char label[128]; };
+typedef int slot_fn(void *arg, const struct slot_info *info);
+int slot_list(struct store *st, slot_fn *fn, void *arg, struct error *err);
+const char *slot_kind_name(enum slot_kind kind);
+
+/* Key files: "adebackup vault key 1\n" and 64 hex digits.  Read into a secret
+ * of 32 bytes, or make one (0600; -EEXIST when it is there). */
+int slot_key_file_read(const char *path, struct secret **out, struct error *err);
+int slot_key_file_make(const char *path, struct secret **out, struct error *err);
+
+#endif
