@@ -5,6 +5,7 @@
 #include "fs/image/file.h"
 #include "fs/image/probe.h"
 #include "fs/image/stack.h"
+#include "fs/image/vhdx.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -132,6 +133,8 @@ static int list_views(struct disk *d)
 	rc = add_view(d, VIEW_RAW, NULL, raw, "disk.raw", 0);
 	if (rc == 0)
 		rc = add_view(d, VIEW_VHD, NULL, vhd_size(raw), "disk.vhd", 0);
+	if (rc == 0 && vhdx_file_size(raw))
+		rc = add_view(d, VIEW_VHDX, NULL, vhdx_file_size(raw), "disk.vhdx", 0);
 	for (size_t i = 0; i < d->n_vols && rc == 0; i++) {
 		struct disk_volume *v = &d->vol[i];
 
@@ -299,16 +302,19 @@ int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error
 
 	if (w->kind == VIEW_PARTITION && w->vol->format != VOLUME_PLAIN && !w->vol->plain)
 		closed = w->vol;
-	if ((w->kind == VIEW_RAW || w->kind == VIEW_VHD) && !d->partial)
+	if ((w->kind == VIEW_RAW || w->kind == VIEW_VHD || w->kind == VIEW_VHDX) && !d->partial)
 		closed = first_closed(d);
 	if (closed)
 		return refuse(closed, err);
 	switch (w->kind) {
 	case VIEW_RAW:
 	case VIEW_VHD:
+	case VIEW_VHDX:
 		bd = stack_decrypted(d->stored, d->table, d->vol, d->n_vols, err);
 		if (bd && w->kind == VIEW_VHD)
 			bd = stack_vhd(bd, d->id, err);
+		else if (bd && w->kind == VIEW_VHDX)
+			bd = stack_vhdx(bd, d->id, err);
 		break;
 	case VIEW_PARTITION:
 		bd = w->vol->plain ? blockdev_ref(w->vol->plain)

@@ -46,7 +46,8 @@ void disk_unref(struct disk *d);
  * has something to mind. */
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
 
-/* Views: "disk.raw", "disk.vhd", "p1.raw", …, "encrypted/disk.raw", "encrypted/disk.vhd".
+/* Views: "disk.raw", "disk.vhd", "disk.vhdx" (a disk of at most 64 TiB), "p1.raw", …,
+ * "encrypted/disk.raw", "encrypted/disk.vhd".
  * The list is fixed after disk_open(). */
 struct disk_view { const char *name; uint64_t size; };
 size_t disk_n_views(const struct disk *d);

@@ -5,7 +5,7 @@
 
 #include "fs/image/volumes.h"
 
-enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_PARTITION, VIEW_STORED_RAW, VIEW_STORED_VHD };
+enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_VHDX, VIEW_PARTITION, VIEW_STORED_RAW, VIEW_STORED_VHD };
 
 struct view {
 	enum view_kind kind;
@@ -27,7 +27,7 @@ struct disk {
 	struct view *view;
 	size_t n_views;
 	uint64_t raw_size;
-	uint8_t id[16];			/* of the VHDs made from it */
+	uint8_t id[16];			/* of the VHDs and VHDXs made from it */
 };
 
 /* Detached LUKS headers: those that the user named, and an ADE OS disk's own. */

@@ -5,6 +5,7 @@
 #include "fs/image/splice.h"
 #include "fs/image/tablepatch.h"
 #include "fs/image/vhd.h"
+#include "fs/image/vhdx.h"
 
 #include <errno.h>
 
@@ -24,6 +25,11 @@ struct blockdev *stack_partition(struct blockdev *stored, uint64_t off, uint64_t
 struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err)
 {
 	return vhd_shell_open(view, id, err);
+}
+
+struct blockdev *stack_vhdx(struct blockdev *view, const uint8_t id[16], struct error *err)
+{
+	return vhdx_shell_open(view, id, err);
 }
 
 /* Room for two pieces a volume and the patched table. */

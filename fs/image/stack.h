@@ -25,4 +25,7 @@ struct blockdev *stack_partition(struct blockdev *stored, uint64_t off, uint64_t
 /* Any view as a fixed VHD.  Takes view. */
 struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err);
 
+/* Any view as a VHDX, read-only.  Takes view. */
+struct blockdev *stack_vhdx(struct blockdev *view, const uint8_t id[16], struct error *err);
+
 #endif

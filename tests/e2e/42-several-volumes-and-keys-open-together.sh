@@ -59,7 +59,7 @@ expect_text "partition 2: no key given opens this BitLocker volume" "$T/err"
 expect_text "$(guid_of "$bek2")\.BEK" "$T/err"
 check_same "$T/m/p1.raw" "$T/fs1"
 check_same "$T/m/p4.raw" "$T/fs4"
-for f in p2.raw p3.raw disk.raw disk.vhd; do
+for f in p2.raw p3.raw disk.raw disk.vhd disk.vhdx; do
 	if head -c 1 "$T/m/$f" >"$T/out" 2>"$T/err"; then fail "$f opened without its key"; fi
 	expect_text "Permission denied" "$T/err"
 done

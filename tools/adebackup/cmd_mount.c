@@ -17,7 +17,7 @@ const struct command cmd_mount = {
 	.max = 2,
 	.summary = "show a disk image as decrypted images in a folder",
 	.text = "Mounts SPEC, a raw image, a fixed VHD or a block device, at the folder DIR, and "
-		"returns when the files are there. disk.raw and disk.vhd are the whole disk with "
+		"returns when the files are there. disk.raw, disk.vhd and disk.vhdx are the whole disk with "
 		"each volume that a key opens decrypted in place, p1.raw, p2.raw and so on its "
 		"partitions, encrypted/ the disk as it is stored, and info.json says what was "
 		"found. SPEC is never written to.\n\n"
