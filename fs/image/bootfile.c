@@ -145,6 +145,30 @@ static bool is_file(ext2_filsys fs, ext2_ino_t ino)
 	return ext2fs_read_inode(fs, ino, &inode) == 0 && LINUX_S_ISREG(inode.i_mode);
 }
 
+static bool is_folder(ext2_filsys fs, ext2_ino_t ino)
+{
+	struct ext2_inode inode;
+
+	return ext2fs_read_inode(fs, ino, &inode) == 0 && LINUX_S_ISDIR(inode.i_mode);
+}
+
+/* The library's own walk follows symbolic links and believes a short link's
+ * size, however far that reaches behind the inode; so links are not followed. */
+static int walk(ext2_filsys fs, const char *path, ext2_ino_t *ino)
+{
+	*ino = EXT2_ROOT_INO;
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (!is_folder(fs, *ino))
+			return -ENOENT;
+		if (len && ext2fs_lookup(fs, *ino, path, (int)len, NULL, ino))
+			return -ENOENT;
+		path += len + (path[len] == '/');
+	}
+	return is_file(fs, *ino) ? 0 : -ENOENT;
+}
+
 struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err)
 {
 	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
@@ -157,7 +181,7 @@ struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path,
 	snprintf(name, sizeof(name), "%p", (void *)partition);
 	if (ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0, &dev_manager, &fs))
 		return error_null(err, EBADMSG, "the boot file system cannot be read");
-	if (ext2fs_namei(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino) || !is_file(fs, ino))
+	if (walk(fs, path, &ino) < 0)
 		return error_null(err, ENOENT, "no file %s", path);
 	rc = read_file(fs, ino, &buf, &len);
 	if (rc < 0)
