@@ -29,7 +29,12 @@ int slot_put(struct store *st, const struct key_ring *ring, const struct slot_se
 int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const struct slot_secret *s,
 	      struct key_ring **ring, struct error *err);
 
-struct slot_info { char id[SLOT_ID_TEXT]; enum slot_kind kind; char label[128]; };
+struct slot_info {
+	char id[SLOT_ID_TEXT];
+	enum slot_kind kind;
+	unsigned epoch;			/* the newest master key that it opens */
+	char label[128];
+};
 typedef int slot_fn(void *arg, const struct slot_info *info);
 int slot_list(struct store *st, slot_fn *fn, void *arg, struct error *err);
 const char *slot_kind_name(enum slot_kind kind);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/vault/slot.h"
+#include "crypto/hash.h"
+#include "fs/vault/slot_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define HEAD "adebackup vault key 1\n"
+#define HEAD_LEN (sizeof(HEAD) - 1)
+#define KEY_BYTES 32u
+#define FILE_LEN (HEAD_LEN + 2 * KEY_BYTES + 1)
+
+static int bad_file(const char *path, struct error *err)
+{
+	error_set(err, EINVAL, "this is no vault key: it does not hold what `adebackup init` writes");
+	error_object(err, "%s", path);
+	error_next(err, "Name the key file that `adebackup init` or `adebackup key add` made.");
+	return -EINVAL;
+}
+
+static int file_error(const char *path, int code, const char *what, struct error *err)
+{
+	error_set(err, code, "the key file cannot be %s: %s", what, strerror(code));
+	error_object(err, "%s", path);
+	return -code;
+}
+
+static ssize_t read_all(int fd, uint8_t *p, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		ssize_t n = read(fd, p + at, len - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		at += (size_t)n;
+	}
+	return (ssize_t)at;
+}
+
+int slot_key_file_read(const char *path, struct secret **out, struct error *err)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO(secret_free) struct secret *text = secret_new(FILE_LEN + 1), *key = secret_new(KEY_BYTES);
+	char *hex;
+	ssize_t n;
+
+	if (fd < 0)
+		return file_error(path, errno, "opened", err);
+	if (!text || !key)
+		return error_set(err, ENOMEM, "out of memory");
+	n = read_all(fd, secret_data(text), FILE_LEN + 1);
+	if (n < 0)
+		return file_error(path, (int)-n, "read", err);
+	hex = (char *)secret_data(text) + HEAD_LEN;
+	if ((size_t)n < FILE_LEN - 1 || memcmp(secret_bytes(text), HEAD, HEAD_LEN) ||
+	    ((size_t)n >= FILE_LEN && hex[2 * KEY_BYTES] != '\n') || (size_t)n > FILE_LEN)
+		return bad_file(path, err);
+	hex[2 * KEY_BYTES] = '\0';
+	if (hex_decode(hex, secret_data(key), KEY_BYTES) < 0)
+		return bad_file(path, err);
+	*out = TAKE(key);
+	return 0;
+}
+
+static int write_all(int fd, const uint8_t *p, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[4096];
+	int n = snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+
+	if (n < 0 || (size_t)n >= sizeof(folder))
+		return -ENAMETOOLONG;
+	AUTO(fd) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int slot_key_file_make(const char *path, struct secret **out, struct error *err)
+{
+	AUTO(secret_free) struct secret *text = secret_new(FILE_LEN + 1), *key = secret_new(KEY_BYTES);
+	AUTO(fd) int fd = -1;
+	int rc;
+
+	if (!text || !key)
+		return error_set(err, ENOMEM, "out of memory");
+	if (getrandom(secret_data(key), KEY_BYTES, 0) != KEY_BYTES)
+		return error_set(err, EIO, "the system gives no random numbers");
+	memcpy(secret_data(text), HEAD, HEAD_LEN);
+	hex_encode(secret_bytes(key), KEY_BYTES, (char *)secret_data(text) + HEAD_LEN);
+	secret_data(text)[FILE_LEN - 1] = '\n';
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return file_error(path, errno, "made", err);
+	rc = write_all(fd, secret_bytes(text), FILE_LEN);
+	if (rc == 0)
+		rc = sync_folder_of(path);
+	if (rc < 0) {
+		unlink(path);
+		return file_error(path, -rc, "written", err);
+	}
+	*out = TAKE(key);
+	return 0;
+}
+
+struct list {
+	slot_fn *fn;
+	void *arg;
+	struct error *err;
+};
+
+static int list_one(void *arg, const struct slot_text *t, struct error *err)
+{
+	struct list *l = arg;
+	struct slot_info info = { .kind = t->kind, .epoch = t->epoch };
+
+	(void)err;
+	memcpy(info.id, t->id, sizeof(info.id));
+	memcpy(info.label, t->label, sizeof(info.label));
+	return l->fn(l->arg, &info);
+}
+
+static int list_failed(void *arg, int rc, const struct error *why)
+{
+	struct list *l = arg;
+
+	error_copy(l->err, why);
+	return rc;
+}
+
+int slot_list(struct store *st, slot_fn *fn, void *arg, struct error *err)
+{
+	struct list l = { .fn = fn, .arg = arg, .err = err };
+
+	return slot_each(st, "slot/", list_one, list_failed, &l, err);
+}
