@@ -12,21 +12,33 @@
 
 #define POINT_ID_TEXT 17u		/* 16 hex digits and NUL */
 #define POINT_TIME_TEXT 17u		/* 20261120T020000Z and NUL */
-#define MANIFEST_MAX (1u << 20)
+#define MANIFEST_MAX (1u << 20)	/* bytes of its text */
+#define POINT_DISK_MAX (1ull << 52)	/* bytes */
+#define POINT_DISKS_MAX 256u
+#define OPENING_ROWS_MAX 2048u		/* of a disk */
+#define TOMBSTONE_MAX 256u		/* bytes stored; a manifest is always larger */
 
 enum proof_state { PROOF_NONE, PROOF_PROVEN };
+
+/* A chunk that opening the disk reads, with its whole entry: no page is needed for it. */
+struct opening_row {
+	uint64_t chunk;			/* its number */
+	struct map_entry entry;
+};
 
 struct point_disk {
 	char name[64];			/* os, lun0, … */
 	uint64_t size;			/* bytes, as stored (a VHD's footer included) */
 	bool vhd;			/* the source carried a VHD footer */
 	uint32_t chunk_size;
-	unsigned levels;
+	unsigned levels;		/* of pages: map_levels() of its chunks */
 	bool has_top;			/* false: all zeros */
 	struct chunk_ref top;		/* the top page */
 	char source[512];		/* where it came from, for people */
 	uint64_t stored_bytes, new_bytes;	/* sealed bytes it refers to, it added */
 	struct jval *info;		/* volumes at backup time (info.json), owned; NULL: none */
+	struct opening_row *opening;	/* owned, ascending; may be none */
+	size_t n_opening;
 };
 
 struct point {
@@ -53,14 +65,18 @@ void point_free(struct point *p);
 struct point_disk *point_add_disk(struct point *p);	/* zeroed; NULL: no memory */
 const struct point_disk *point_find_disk(const struct point *p, const char *name);
 
-/* JSON text of the manifest, malloc'ed, and back.  Hostile input: -EBADMSG. */
+/* JSON text of the manifest, malloc'ed, and back.  Hostile input: EBADMSG.
+ * Members that this version does not know are passed over: a format that must
+ * not be read so has another version in its object's header. */
 int point_to_json(const struct point *p, char **text, struct error *err);
 struct point *point_from_json(const void *text, size_t len, struct error *err);
 
 /* "pt/<vm id>/<time>-<point>/<session>"; size at least 192. */
+uint64_t point_disk_chunks(const struct point_disk *d);
 void point_object_name(const struct point *p, char *out, size_t size);
 void point_time_text(int64_t time, char out[POINT_TIME_TEXT]);
-int point_time_parse(const char *text, int64_t *time);	/* that form, or RFC 3339 */
+/* That form, or RFC 3339 with seconds.  0 or -EINVAL. */
+int point_time_parse(const char *text, int64_t *time);
 
 /* What a list of names alone says of a point (nothing is read). */
 struct point_name {
@@ -70,14 +86,18 @@ struct point_name {
 	char folder[32];		/* 20261120T020000Z, "-2" for a second one in that second */
 };
 
-/* Points of a VM (all VMs: vm_id NULL), oldest first; without those marked as
- * expired.  *list is malloc'ed. */
+/* Points of a VM (all VMs: vm_id NULL), by VM, oldest first; without those
+ * marked as expired, and one manifest each (the newest).  *list is malloc'ed. */
 int point_list(struct vault *v, const char *vm_id, struct point_name **list, size_t *n,
 	       struct error *err);
 /* id, unique prefix of an id, time, folder name or "latest".  -ENOENT with words. */
 int point_find(struct vault *v, const char *vm_name, const char *which, struct point_name *out,
 	       struct error *err);
+/* -ESTALE: gone, or ended by a tombstone, since the list was made. */
 int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err);
+/* Seal and put, as the commit.  -EEXIST: a tombstone (or a manifest) is there.
+ * sha256_text (65 bytes, may be NULL): of the stored bytes. */
+int point_put(struct vault *v, const struct point *p, char *sha256_text, struct error *err);
 
 DEFINE_CLEANUP(struct point *, point_free);
 

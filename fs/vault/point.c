@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/vault/point.h"
+#include "crypto/bytes.h"
+#include "crypto/hash.h"
+#include "fs/vault/object.h"
+#include "fs/vault/point_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SESSION_TEXT (2 * SESSION_ID_BYTES)
+
+void point_object_name(const struct point *p, char *out, size_t size)
+{
+	char time[POINT_TIME_TEXT], session[SESSION_TEXT + 1];
+
+	point_time_text(p->time, time);
+	hex_encode(p->session, SESSION_ID_BYTES, session);
+	snprintf(out, size, "pt/%s/%s-%s/%s", p->vm_id, time, p->id, session);
+}
+
+/* "pt/<vm id 16>/<time 16>-<point 16>/<session 24>" */
+static bool parse_name(const char *name, struct point_name *out)
+{
+	const char *vm = name + 3, *time = vm + VM_ID_TEXT, *id = time + POINT_TIME_TEXT;
+	char text[POINT_TIME_TEXT];
+
+	if (strlen(name) != 3 + VM_ID_TEXT + POINT_TIME_TEXT + POINT_ID_TEXT + SESSION_TEXT ||
+	    strncmp(name, "pt/", 3) || time[-1] != '/' || id[-1] != '-' || id[POINT_ID_TEXT - 1] != '/' ||
+	    !point_hex_text_ok(id + POINT_ID_TEXT, SESSION_TEXT))
+		return false;
+	memcpy(out->vm_id, vm, VM_ID_TEXT - 1);
+	memcpy(out->id, id, POINT_ID_TEXT - 1);
+	memcpy(text, time, sizeof(text) - 1);
+	out->vm_id[VM_ID_TEXT - 1] = out->id[POINT_ID_TEXT - 1] = text[sizeof(text) - 1] = '\0';
+	snprintf(out->object, sizeof(out->object), "%.*s", (int)sizeof(out->object) - 1, name);
+	snprintf(out->folder, sizeof(out->folder), "%s", text);
+	return point_hex_text_ok(out->vm_id, VM_ID_TEXT - 1) && point_hex_text_ok(out->id, POINT_ID_TEXT - 1) &&
+	       point_time_parse(text, &out->time) == 0;
+}
+
+struct named {
+	struct point_name name;
+	int64_t put;			/* store time */
+};
+
+struct listing {
+	struct store *store;
+	struct named *all;
+	size_t n, room;
+	char (*gone)[SESSION_TEXT + 1];	/* sessions whose manifest is leaving, sorted */
+	size_t n_gone, gone_room;
+	struct error *err;
+};
+
+static void listing_clear(struct listing *l)
+{
+	free(l->all);
+	free(l->gone);
+}
+
+static int add_gone(void *arg, const struct object *o)
+{
+	struct listing *l = arg;
+	const char *session = o->name + 4;
+
+	if (!point_hex_text_ok(session, SESSION_TEXT))
+		return 0;
+	if (l->n_gone == l->gone_room) {
+		size_t room = l->gone_room ? l->gone_room * 2 : 64;
+		void *more = realloc(l->gone, room * sizeof(*l->gone));
+
+		if (!more)
+			return -ENOMEM;
+		l->gone = more;
+		l->gone_room = room;
+	}
+	memcpy(l->gone[l->n_gone++], session, SESSION_TEXT + 1);
+	return 0;
+}
+
+static int compare_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Only an object of a tombstone's size is looked into. */
+static int is_tombstone(struct listing *l, const struct object *o)
+{
+	AUTO(free) void *data = NULL;
+	struct object_info info;
+	size_t len;
+	int rc;
+
+	if (o->size > TOMBSTONE_MAX)
+		return 0;
+	rc = store_get_all(l->store, o->name, TOMBSTONE_MAX, &data, &len, l->err);
+	if (rc < 0)
+		return rc == -ENOENT ? 1 : rc;
+	return object_check(data, len, &info, NULL) == 0 && info.type == OBJECT_TOMBSTONE;
+}
+
+static int add_name(void *arg, const struct object *o)
+{
+	struct listing *l = arg;
+	struct named named = { .put = o->time };
+	int rc;
+
+	if (!parse_name(o->name, &named.name))
+		return 0;
+	if (l->n_gone && bsearch(strrchr(o->name, '/') + 1, l->gone, l->n_gone, sizeof(*l->gone), compare_text))
+		return 0;
+	rc = is_tombstone(l, o);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	if (l->n == l->room) {
+		size_t room = l->room ? l->room * 2 : 64;
+		struct named *more = realloc(l->all, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		l->all = more;
+		l->room = room;
+	}
+	l->all[l->n++] = named;
+	return 0;
+}
+
+/* By VM, time and id; the newest manifest of a point first. */
+static int compare_named(const void *va, const void *vb)
+{
+	const struct named *a = va, *b = vb;
+	int c = strcmp(a->name.vm_id, b->name.vm_id);
+
+	if (!c)
+		c = (a->name.time > b->name.time) - (a->name.time < b->name.time);
+	if (!c)
+		c = strcmp(a->name.id, b->name.id);
+	if (!c)
+		c = (a->put < b->put) - (a->put > b->put);
+	return c ? c : strcmp(b->name.object, a->name.object);
+}
+
+static bool same_point(const struct point_name *a, const struct point_name *b)
+{
+	return !strcmp(a->vm_id, b->vm_id) && !strcmp(a->id, b->id) && a->time == b->time;
+}
+
+/* One name a point, with the folder that tells two in one second apart. */
+static struct point_name *pick(const struct listing *l, size_t *n)
+{
+	struct point_name *out = calloc(l->n ? l->n : 1, sizeof(*out));
+	unsigned twin = 1;
+
+	*n = 0;
+	for (size_t i = 0; out && i < l->n; i++) {
+		const struct point_name *last = *n ? &out[*n - 1] : NULL, *now = &l->all[i].name;
+
+		if (last && same_point(last, now))
+			continue;
+		twin = last && !strcmp(last->vm_id, now->vm_id) && last->time == now->time ? twin + 1 : 1;
+		out[*n] = *now;
+		if (twin > 1)
+			snprintf(out[*n].folder, sizeof(out[*n].folder), "%.16s-%u", now->folder, twin);
+		(*n)++;
+	}
+	return out;
+}
+
+int point_list(struct vault *v, const char *vm_id, struct point_name **list, size_t *n, struct error *err)
+{
+	__attribute__((cleanup(listing_clear))) struct listing l = { .store = vault_store(v), .err = err };
+	char prefix[32] = "pt/";
+	int rc = store_list(l.store, "exp/", add_gone, &l, err);
+
+	if (vm_id)
+		snprintf(prefix, sizeof(prefix), "pt/%s/", vm_id);
+	if (rc == 0 && l.n_gone)
+		qsort(l.gone, l.n_gone, sizeof(*l.gone), compare_text);
+	if (rc == 0)
+		rc = store_list(l.store, prefix, add_name, &l, err);
+	if (rc < 0)
+		return rc;
+	if (l.n)
+		qsort(l.all, l.n, sizeof(*l.all), compare_named);
+	*list = pick(&l, n);
+	return *list ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
+/* -ENOENT, -EINVAL (several), or the index. */
+static int choose(const struct point_name *list, size_t n, const char *which)
+{
+	int64_t time;
+	int found = -ENOENT;
+	size_t len = strlen(which);
+	bool timed = point_time_parse(which, &time) == 0;
+
+	if (!n || !len)
+		return -ENOENT;
+	if (!strcmp(which, "latest"))
+		return (int)n - 1;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i].folder, which) || !strcmp(list[i].id, which))
+			return (int)i;
+	for (size_t i = 0; i < n; i++)
+		if ((timed && list[i].time == time) || !strncmp(list[i].id, which, len)) {
+			if (found >= 0)
+				return -EINVAL;
+			found = (int)i;
+		}
+	return found;
+}
+
+int point_find(struct vault *v, const char *vm_name, const char *which, struct point_name *out,
+	       struct error *err)
+{
+	AUTO(free) struct point_name *list = NULL;
+	char vm_id[VM_ID_TEXT];
+	size_t n;
+	int rc = vault_vm_id(v, vm_name, vm_id), i;
+
+	if (rc < 0)
+		return error_set(err, -rc, "the vault is open without its keys");
+	rc = point_list(v, vm_id, &list, &n, err);
+	if (rc < 0)
+		return rc;
+	i = choose(list, n, which);
+	if (i >= 0) {
+		*out = list[i];
+		return 0;
+	}
+	if (!n)
+		error_set(err, ENOENT, "the vault has no recovery point of a VM '%s'", vm_name);
+	else
+		error_set(err, -i, i == -ENOENT ? "the VM '%s' has no recovery point '%s'"
+						: "the VM '%s' has several recovery points '%s'", vm_name, which);
+	error_next(err, "`adebackup list` shows what there is.");
+	return i;
+}
+
+int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err)
+{
+	AUTO(free) void *data = NULL, *text = NULL;
+	AUTO(point_free) struct point *p = NULL;
+	char expect[192];
+	struct object_info info;
+	size_t len, text_len;
+	int rc = store_get_all(vault_store(v), name->object, OBJECT_MAX_BYTES, &data, &len, err);
+
+	if (rc == -ENOENT || (rc == 0 && object_check(data, len, &info, NULL) == 0 && info.type == OBJECT_TOMBSTONE))
+		rc = error_set(err, ESTALE, "the recovery point was removed meanwhile");
+	if (rc == 0)
+		rc = object_open(vault_ring(v), OBJECT_MANIFEST, name->object, data, len, &text, &text_len, err);
+	if (rc == 0) {
+		p = point_from_json(text, text_len, err);
+		rc = p ? 0 : -EBADMSG;
+	}
+	if (p)
+		point_object_name(p, expect, sizeof(expect));
+	if (p && strcmp(expect, name->object))
+		rc = error_set(err, EBADMSG, "damaged manifest: it speaks of another point");
+	if (rc < 0) {
+		error_object(err, "%s", name->object);
+		return rc;
+	}
+	*out = TAKE(p);
+	return 0;
+}
+
+int point_put(struct vault *v, const struct point *p, char *sha256_text, struct error *err)
+{
+	AUTO(free) char *text = NULL;
+	AUTO(free) void *data = NULL;
+	uint8_t sum[SHA256_BYTES];
+	char name[192];
+	size_t len;
+	int rc = point_to_json(p, &text, err);
+
+	if (rc < 0)
+		return rc;
+	point_object_name(p, name, sizeof(name));
+	rc = object_seal(vault_ring(v), OBJECT_MANIFEST, name, text, strlen(text), &data, &len, err);
+	if (rc < 0)
+		return rc;
+	if (len <= TOMBSTONE_MAX || sha256(data, len, sum) < 0)
+		return error_set(err, EIO, "the manifest cannot be sealed");
+	if (sha256_text)
+		hex_encode(sum, sizeof(sum), sha256_text);
+	return store_put_once(vault_store(v), name, data, len, err);
+}
