@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/keys/keyring.h"
+#include "fs/keys/keyfile.h"
 #include "crypto/bitlocker/bitlocker.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
-#define KEY_FILE_MAX (1u << 20)
 #define ADE_NAME "LinuxPassPhraseFileName"
 
 struct keyring {
@@ -99,95 +98,15 @@ static int add(struct keyring *r, enum key_kind kind, const char *name, struct s
 	return 0;
 }
 
-/* Everything that fd gives, straight into locked memory. */
-static int read_all(int fd, struct secret **out, struct error *err)
-{
-	size_t room = 4096, n = 0;
-	AUTO(secret_free) struct secret *s = secret_new(room);
-
-	while (s) {
-		ssize_t got = read(fd, secret_data(s) + n, room - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_set(err, errno, "cannot read the key: %s", strerror(errno));
-		n += (size_t)got;
-		if (got == 0) {
-			secret_truncate(s, n);
-			*out = TAKE(s);
-			return 0;
-		}
-		if (n == room) {
-			struct secret *more = room < KEY_FILE_MAX ? secret_new(2 * room) : NULL;
-
-			if (room >= KEY_FILE_MAX)
-				return error_set(err, EBADMSG, "larger than 1 MiB: not a key file");
-			if (more)
-				memcpy(secret_data(more), secret_bytes(s), n);
-			secret_free(s);
-			s = more;
-			room *= 2;
-		}
-	}
-	return error_set(err, ENOMEM, "out of memory");
-}
-
-/* path: a file, "-" or "fd:N". */
-static int open_key(const char *path, struct error *err)
-{
-	char *end;
-	int fd;
-
-	if (!strcmp(path, "-"))
-		return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (!strncmp(path, "fd:", 3)) {
-		long n = strtol(path + 3, &end, 10);
-
-		if (*end || end == path + 3 || n < 0 || n > INT_MAX)
-			return error_set(err, EINVAL, "not a file descriptor");
-		fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
-		return fd < 0 ? error_set(err, errno, "%s", strerror(errno)) : fd;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? error_set(err, errno, "cannot open the key file: %s", strerror(errno)) : fd;
-}
-
-static int read_key(const char *path, struct secret **out, struct error *err)
-{
-	AUTO(fd) int fd = open_key(path, err);
-	int rc = fd < 0 ? fd : read_all(fd, out, err);
-
-	if (rc == 0 && secret_len(*out) == 0) {
-		secret_free(*out);
-		*out = NULL;
-		rc = error_set(err, EBADMSG, "the key file is empty");
-	}
-	if (rc < 0)
-		error_object(err, "%s", path);
-	return rc;
-}
-
-static void trim_newline(struct secret *s)
-{
-	size_t n = secret_len(s);
-
-	if (n && secret_bytes(s)[n - 1] == '\n')
-		n--;
-	if (n && n < secret_len(s) && secret_bytes(s)[n - 1] == '\r')
-		n--;
-	secret_truncate(s, n);
-}
-
 int keyring_add_file(struct keyring *r, enum key_kind kind, const char *path, struct error *err)
 {
 	struct secret *s = NULL;
-	int rc = read_key(path, &s, err);
+	int rc = keyfile_load(path, &s, err);
 
 	if (rc < 0)
 		return rc;
 	if (kind == KEY_RECOVERY_PASSWORD || kind == KEY_PASSWORD)
-		trim_newline(s);
+		keyfile_trim(s);
 	rc = add(r, kind, path, s, true, err);
 	if (rc < 0)
 		error_object(err, "%s", path);
@@ -202,7 +121,7 @@ static enum key_kind kind_of(const struct secret *s)
 int keyring_add_bek(struct keyring *r, const char *path, struct error *err)
 {
 	struct secret *s = NULL;
-	int rc = read_key(path, &s, err);
+	int rc = keyfile_load(path, &s, err);
 
 	if (rc < 0)
 		return rc;
@@ -246,7 +165,7 @@ static int add_from_dir(struct keyring *r, int dir, const char *name, struct err
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    st.st_size > KEY_FILE_MAX)
 		return 0;
-	rc = read_all(fd, &s, err);
+	rc = keyfile_load_fd(fd, &s, err);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc < 0 || secret_len(s) == 0)

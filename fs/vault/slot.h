@@ -40,7 +40,8 @@ int slot_list(struct store *st, slot_fn *fn, void *arg, struct error *err);
 const char *slot_kind_name(enum slot_kind kind);
 
 /* Key files: "adebackup vault key 1\n" and 64 hex digits.  Read into a secret
- * of 32 bytes, or make one (0600; -EEXIST when it is there). */
+ * of 32 bytes (path also "-" or "fd:N"; -EINVAL: no such file), or make one
+ * (0600; -EEXIST when it is there). */
 int slot_key_file_read(const char *path, struct secret **out, struct error *err);
 int slot_key_file_make(const char *path, struct secret **out, struct error *err);
 

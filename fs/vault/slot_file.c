@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/slot.h"
 #include "crypto/hash.h"
+#include "fs/keys/keyfile.h"
 #include "fs/vault/slot_text.h"
 
 #include <errno.h>
@@ -30,44 +31,26 @@ static int file_error(const char *path, int code, const char *what, struct error
 	return -code;
 }
 
-static ssize_t read_all(int fd, uint8_t *p, size_t len)
-{
-	size_t at = 0;
-
-	while (at < len) {
-		ssize_t n = read(fd, p + at, len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		at += (size_t)n;
-	}
-	return (ssize_t)at;
-}
-
 int slot_key_file_read(const char *path, struct secret **out, struct error *err)
 {
-	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	AUTO(secret_free) struct secret *text = secret_new(FILE_LEN + 1), *key = secret_new(KEY_BYTES);
-	char *hex;
-	ssize_t n;
+	AUTO(secret_free) struct secret *text = NULL, *key = secret_new(KEY_BYTES);
+	char hex[2 * KEY_BYTES + 1];
+	size_t n;
+	int rc = keyfile_load(path, &text, err);
 
-	if (fd < 0)
-		return file_error(path, errno, "opened", err);
-	if (!text || !key)
+	if (rc < 0)
+		return rc == -EBADMSG ? bad_file(path, err) : rc;
+	if (!key)
 		return error_set(err, ENOMEM, "out of memory");
-	n = read_all(fd, secret_data(text), FILE_LEN + 1);
-	if (n < 0)
-		return file_error(path, (int)-n, "read", err);
-	hex = (char *)secret_data(text) + HEAD_LEN;
-	if ((size_t)n < FILE_LEN - 1 || memcmp(secret_bytes(text), HEAD, HEAD_LEN) ||
-	    ((size_t)n >= FILE_LEN && hex[2 * KEY_BYTES] != '\n') || (size_t)n > FILE_LEN)
+	keyfile_trim(text);
+	n = secret_len(text);
+	if (n != HEAD_LEN + 2 * KEY_BYTES || memcmp(secret_bytes(text), HEAD, HEAD_LEN))
 		return bad_file(path, err);
+	memcpy(hex, secret_bytes(text) + HEAD_LEN, 2 * KEY_BYTES);
 	hex[2 * KEY_BYTES] = '\0';
-	if (hex_decode(hex, secret_data(key), KEY_BYTES) < 0)
+	rc = hex_decode(hex, secret_data(key), KEY_BYTES);
+	wipe(hex, sizeof(hex));
+	if (rc < 0)
 		return bad_file(path, err);
 	*out = TAKE(key);
 	return 0;

@@ -30,6 +30,8 @@ struct command {
 	const char *text;		/* for --help and the manual: sentences, \n\n between paragraphs */
 	const char *example;		/* one or more lines; may be NULL */
 	unsigned groups;		/* options that it takes; G_ALL is implied */
+	bool vault;			/* the first operand is a vault: $ADEBACKUP_VAULT stands in
+					 * for it when there are fewer operands than `min` */
 	int (*run)(const struct invocation *in);	/* the exit code of the process */
 };
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "key" alone, where there are "key add" and others. */
@@ -65,15 +66,33 @@ static int check_operands(const struct command *c, int n, char **operands, struc
 	return rc;
 }
 
+/* The operands, with the vault of the environment in front where one is missing.
+ * all: room for one more than there are. */
+static void take_operands(struct invocation *in, int n, char **operands, char **all)
+{
+	char *vault = in->command->vault && n < in->command->min ? getenv("ADEBACKUP_VAULT") : NULL;
+
+	in->operands = operands;
+	in->n_operands = n;
+	if (!vault || !*vault)
+		return;
+	all[0] = vault;
+	if (n)
+		memcpy(all + 1, operands, (size_t)n * sizeof(*all));
+	in->operands = all;
+	in->n_operands = n + 1;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
+	AUTO(free) char **all = calloc((size_t)argc + 2, sizeof(*all));
 	AUTO(options_free) struct options *o = options_new(c->groups);
 	struct report r = { .program = "adebackup", .command = c->name };
 	struct invocation in = { .command = c, .options = o, .report = &r };
 	struct error err = ERROR_INIT;
 	int first = 0, rc;
 
-	if (!o)
+	if (!o || !all)
 		rc = error_set(&err, ENOMEM, "out of memory");
 	else
 		rc = options_parse(o, argc, argv, &first, &err);
@@ -87,8 +106,7 @@ static int run(const struct command *c, int argc, char **argv)
 		command_print_help(c);
 		return EXIT_DONE;
 	}
-	in.operands = argv + first;
-	in.n_operands = argc - first;
+	take_operands(&in, argc - first, argv + first, all);
 	if (check_operands(c, in.n_operands, in.operands, &err))
 		return report_error(&r, &err);
 	return c->run(&in);

@@ -63,6 +63,26 @@ OPTION(TRY_ALL_KEYS, "try-all-keys", NULL, G_KEYS,
 OPTION(MAX_KDF_MEMORY, "max-kdf-memory", "SIZE", G_KEYS,
        "memory that a LUKS header may ask for to try a passphrase (1G)")
 
+/* Vault keys: one of the first three opens a vault. */
+OPTION(VAULT_KEY, "vault-key", "FILE", G_VAULT,
+       "the vault's key file, as `adebackup init` makes it (- or fd:N: a pipe)")
+OPTION(VAULT_PASSPHRASE_FILE, "vault-passphrase-file", "FILE", G_VAULT,
+       "the vault's passphrase, without the line's end")
+OPTION(VAULT_RSA_KEY, "vault-rsa-key", "FILE", G_VAULT,
+       "the RSA private key of one of the vault's slots, PEM without a passphrase")
+OPTION(VAULT_RSA_PUBLIC, "vault-rsa-public", "FILE", G_NEWVAULT,
+       "an RSA public key, PEM: whoever has its private half opens the vault")
+
+/* A new vault. */
+OPTION(NAME, "name", "TEXT", G_NEWVAULT, "the vault's name, for people")
+OPTION(SUBSCRIPTION, "subscription", "ID", G_NEWVAULT, "the Azure subscription that it serves")
+OPTION(REGION, "region", "TEXT", G_NEWVAULT, "the Azure region that it serves")
+OPTION(CAPSULE, "capsule", "sealed|wrapped|none", G_NEWVAULT,
+       "what points keep of the disks' keys: all, sealed by the vault's key; only what a KEK "
+       "wraps; nothing (sealed)")
+OPTION(CHUNK_SIZE, "chunk-size", "SIZE", G_NEWVAULT,
+       "the unit of storing and fetching, a power of two from 16K to 4M (64K)")
+
 /* Objects of a local key store. */
 OPTION(TAG, "tag", "NAME=VALUE", G_OBJECT, "a tag of the new object; may be repeated")
 OPTION(CONTENT_TYPE, "content-type", "TEXT", G_OBJECT, "its content type (BEK, Wrapped BEK)")

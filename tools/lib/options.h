@@ -24,6 +24,8 @@ enum option_group {
 	G_KEYS	 = 1 << 1,	/* opens disks */
 	G_MOUNT	 = 1 << 2,	/* makes a mount */
 	G_UMOUNT = 1 << 3,
+	G_VAULT	 = 1 << 4,	/* opens a vault */
+	G_NEWVAULT = 1 << 5,	/* makes one */
 	G_KEYSTORE = 1 << 8,	/* works on key stores */
 	G_OBJECT = 1 << 9,	/* makes a key or secret in one */
 };

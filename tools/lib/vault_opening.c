@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/vault_opening.h"
+#include "fs/keys/keyfile.h"
+#include "tools/lib/prompt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int one_of_several(struct error *err)
+{
+	error_set(err, EINVAL, "several keys of the vault are named");
+	error_next(err, "Give one of --vault-key, --vault-passphrase-file and --vault-rsa-key.");
+	return -EINVAL;
+}
+
+static int no_key(struct error *err)
+{
+	error_set(err, ENOKEY, "no key of the vault is named");
+	error_next(err, "Give --vault-key FILE, --vault-passphrase-file FILE or --vault-rsa-key FILE.");
+	return -ENOKEY;
+}
+
+int vault_secret_from_options(const struct options *o, struct slot_secret *s, struct secret **bytes,
+			      struct error *err)
+{
+	const char *key = options_get(o, OPT_VAULT_KEY), *rsa = options_get(o, OPT_VAULT_RSA_KEY);
+	const char *pass = options_get(o, OPT_VAULT_PASSPHRASE_FILE);
+	int rc;
+
+	if ((key != NULL) + (rsa != NULL) + (pass != NULL) > 1)
+		return one_of_several(err);
+	if (!key && !rsa && !pass)
+		return no_key(err);
+	s->kind = key ? SLOT_KEY_FILE : rsa ? SLOT_RSA : SLOT_PASSPHRASE;
+	rc = key ? slot_key_file_read(key, bytes, err) : keyfile_load(rsa ? rsa : pass, bytes, err);
+	if (rc == 0 && pass)
+		keyfile_trim(*bytes);
+	s->bytes = *bytes;
+	return rc;
+}
+
+struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err)
+{
+	AUTO(secret_free) struct secret *bytes = NULL;
+	struct slot_secret s = { .kind = SLOT_PASSPHRASE };
+	struct vault *v;
+	struct store *st;
+	int rc = vault_secret_from_options(o, &s, &bytes, err);
+
+	if (rc == -ENOKEY && prompt_possible()) {
+		char question[160];
+
+		error_clear(err);
+		snprintf(question, sizeof(question), "Passphrase of the vault %.100s: ", vault);
+		s.bytes = bytes = prompt_secret(question);
+		rc = bytes ? 0 : no_key(err);
+	}
+	st = rc < 0 ? NULL : store_open(vault, false, err);
+	v = st ? vault_open(st, &s, err) : NULL;
+	if (!v && !err->object[0])
+		error_object(err, "%s", vault);
+	return v;
+}
+
+bool vault_is_at(const char *path)
+{
+	AUTO(store_free) struct store *st = store_open(path, false, NULL);
+	struct object o;
+
+	return st && store_stat(st, "vault", &o, NULL) == 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a vault's address and the options of a command (vault-key=, …) to an
+ * open vault.
+ */
+#ifndef ADE_TOOLS_LIB_VAULT_OPENING_H
+#define ADE_TOOLS_LIB_VAULT_OPENING_H
+
+#include "fs/vault/vault.h"
+#include "tools/lib/options.h"
+
+/* The secret that the options name; bytes: owned by the caller.
+ * 0; -ENOKEY: none is named, -EINVAL: more than one, or what the file holds is none. */
+int vault_secret_from_options(const struct options *o, struct slot_secret *s, struct secret **bytes,
+			      struct error *err);
+
+/* Where a person sits at a terminal and no key is named, a passphrase is asked for.
+ * NULL: ENOENT, EKEYREJECTED, ENOKEY, EBADMSG, … */
+struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err);
+
+/* Does path hold a vault?  For commands that take a disk image or a vault. */
+bool vault_is_at(const char *path);
+
+#endif
