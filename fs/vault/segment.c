@@ -296,6 +296,19 @@ int chunk_unpack(enum chunk_kind kind, const void *payload, size_t len, const vo
 	return n == chunk_size ? 0 : -EBADMSG;
 }
 
+int segment_writer_check(const struct segment_writer *w, struct chunk_opener *o,
+			 const struct chunk_ref *ref, uint32_t chunk_size, const void *payload)
+{
+	AUTO(free) uint8_t *copy = malloc(ref->len);
+	int rc;
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, w->buf + ref->off, ref->len);
+	rc = chunk_open(o, w->class, ref, chunk_size, copy);
+	return rc < 0 ? rc : memcmp(copy, payload, ref->len - GCM_TAG_BYTES) ? -EBADMSG : 0;
+}
+
 int segment_check(const void *data, size_t len, const uint8_t id[SEGMENT_ID_BYTES],
 		  struct segment_info *info, struct error *err)
 {

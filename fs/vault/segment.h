@@ -36,6 +36,9 @@ struct chunk_ref {
 /* "seg/<session>/<number/1024>/<id>"; size at least 128. */
 void segment_name(const uint8_t id[SEGMENT_ID_BYTES], char *out, size_t size);
 
+/* Opens sealed chunks: keeps the last segment's key.  One thread. */
+struct chunk_opener;
+
 /* A segment being built.  One thread. */
 struct segment_writer;
 struct segment_writer *segment_writer_new(const struct key_ring *ring, enum segment_class class,
@@ -51,13 +54,15 @@ int segment_writer_add(struct segment_writer *w, enum chunk_kind kind,
 		       const uint8_t name[CHUNK_NAME_BYTES], const uint8_t *base,
 		       const void *payload, size_t len, uint32_t chunk_size, struct chunk_ref *ref);
 
+/* Open what was sealed again and compare: 0, -EBADMSG (memory or a unit of the
+ * processor lies), -ENOMEM.  Not after the put. */
+int segment_writer_check(const struct segment_writer *w, struct chunk_opener *o,
+			 const struct chunk_ref *ref, uint32_t chunk_size, const void *payload);
 /* Table, trailer, put.  Once; then only free. */
 int segment_writer_put(struct segment_writer *w, struct store *st, struct error *err);
 /* How many bytes it will have, or has. */
 size_t segment_writer_bytes(const struct segment_writer *w);
 
-/* Opens sealed chunks: keeps the last segment's key.  One thread. */
-struct chunk_opener;
 struct chunk_opener *chunk_opener_new(const struct key_ring *ring);
 void chunk_opener_free(struct chunk_opener *o);
 

@@ -83,6 +83,16 @@ OPTION(CAPSULE, "capsule", "sealed|wrapped|none", G_NEWVAULT,
 OPTION(CHUNK_SIZE, "chunk-size", "SIZE", G_NEWVAULT,
        "the unit of storing and fetching, a power of two from 16K to 4M (64K)")
 
+/* Backups. */
+OPTION(DISK, "disk", "NAME=SOURCE", G_BACKUP,
+       "a disk of the VM: os, lun0, lun1 … and the image, fixed VHD or block device that it is; "
+       "repeated for each")
+OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
+       "keep the point until then, 2027-01-31T00:00:00Z, whatever a policy says")
+OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor, at most 4)")
+OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG,
+       "how progress is told on standard error (auto: where somebody looks)")
+
 /* Objects of a local key store. */
 OPTION(TAG, "tag", "NAME=VALUE", G_OBJECT, "a tag of the new object; may be repeated")
 OPTION(CONTENT_TYPE, "content-type", "TEXT", G_OBJECT, "its content type (BEK, Wrapped BEK)")

@@ -17,6 +17,8 @@ const struct option_def option_defs[N_OPTIONS] = {
 const struct option_group_def option_group_defs[] = {
 	{ G_MOUNT, "the mount" },
 	{ G_UMOUNT, "unmounting" },
+	{ G_BACKUP, "backups" },
+	{ G_LONG, "what takes long" },
 	{ G_NEWVAULT, "a new vault" },
 	{ G_VAULT, "vault keys" },
 	{ G_KEYS, "disks and volume keys" },

@@ -26,6 +26,8 @@ enum option_group {
 	G_UMOUNT = 1 << 3,
 	G_VAULT	 = 1 << 4,	/* opens a vault */
 	G_NEWVAULT = 1 << 5,	/* makes one */
+	G_BACKUP = 1 << 6,
+	G_LONG	 = 1 << 7,	/* takes long: threads, progress */
 	G_KEYSTORE = 1 << 8,	/* works on key stores */
 	G_OBJECT = 1 << 9,	/* makes a key or secret in one */
 };

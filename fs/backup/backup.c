@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/backup/backup.h"
+#include "crypto/hash.h"
+#include "fs/backup/disk_backup.h"
+#include "fs/backup/resume.h"
+#include "fs/util/log.h"
+#include "fs/vault/object.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define THREADS_DEFAULT_MAX 4u		/* each holds a segment of 32 MiB */
+#define TRIES 3				/* a session that a collector ended begins again */
+
+struct backup {
+	struct run run;
+	const struct backup_options *opts;
+	struct vault_session *session;
+	struct condemned *condemned;
+	struct chunk_index *index;
+	struct point *parent, *point;	/* parent NULL: none */
+	uint64_t total;
+};
+
+static void backup_clear(struct backup *b)
+{
+	vault_session_end(b->session);
+	condemned_free(b->condemned);
+	chunk_index_free(b->index);
+	point_free(b->parent);
+	point_free(b->point);
+	refs_free(b->run.refs);
+	pthread_mutex_destroy(&b->run.lock);
+}
+
+/* The newest point that can be read, and the SHA-256 of its stored manifest. */
+static int read_parent(struct backup *b, struct error *err)
+{
+	AUTO(free) struct point_name *list = NULL;
+	AUTO(free) void *data = NULL;
+	uint8_t sum[SHA256_BYTES];
+	size_t n, len;
+	int rc = point_list(b->run.vault, b->run.vm_id, &list, &n, err);
+
+	if (rc < 0)
+		return rc;
+	while (n-- && !b->parent) {
+		rc = point_read(b->run.vault, &list[n], &b->parent, err);
+		if (rc == -EBADMSG)
+			log_warning("%s cannot be read (%s); the backup does without it", list[n].object, err->text);
+		if (rc < 0 && rc != -EBADMSG && rc != -ESTALE)
+			return rc;
+		if (rc < 0)
+			error_clear(err);
+	}
+	if (!b->parent)
+		return 0;
+	n++;
+	snprintf(b->point->previous, sizeof(b->point->previous), "%s", list[n].object);
+	rc = store_get_all(vault_store(b->run.vault), list[n].object, OBJECT_MAX_BYTES, &data, &len, err);
+	if (rc == 0 && (rc = sha256(data, len, sum)) == 0)
+		hex_encode(sum, sizeof(sum), b->point->previous_sha256);
+	return rc;
+}
+
+/* Without its refs a collector would not see what the parent needs: nor may we build on it. */
+static void check_parent(struct backup *b)
+{
+	AUTO(free) struct refs_row *rows = NULL;
+	struct error err = ERROR_INIT;
+	size_t n;
+
+	if (b->parent && refs_get(vault_store(b->run.vault), b->parent->session, b->parent->refs_sha256, &rows, &n,
+				  &err) < 0) {
+		log_warning("the refs of the point before cannot be read (%s): everything is stored again", err.text);
+		point_free(TAKE(b->parent));
+	}
+}
+
+static int fill_point(struct backup *b, struct error *err)
+{
+	struct point *p = b->point;
+	uint8_t id[(POINT_ID_TEXT - 1) / 2];
+
+	snprintf(p->vm, sizeof(p->vm), "%s", b->opts->vm);
+	memcpy(p->vm_id, b->run.vm_id, VM_ID_TEXT);
+	memcpy(p->session, b->run.session, SESSION_ID_BYTES);
+	p->time = time(NULL);
+	if (getrandom(id, sizeof(id), 0) != sizeof(id))
+		return error_set(err, EIO, "the system gives no random numbers");
+	hex_encode(id, sizeof(id), p->id);
+	p->retain_until = b->opts->retain_until;
+	snprintf(p->proof_words, sizeof(p->proof_words), "no key was given");
+	p->vm_config = b->opts->vm_config ? jval_ref(b->opts->vm_config) : NULL;
+	return store_now(vault_store(b->run.vault), &p->store_time, err);
+}
+
+/* W1 to W3. */
+static int begin(struct backup *b, struct error *err)
+{
+	struct vault *v = b->run.vault;
+	int rc;
+
+	b->session = vault_session_begin(v, "backup", err);
+	if (!b->session)
+		return err->code ? -err->code : -EIO;
+	b->run.session = vault_session_id(b->session);
+	b->condemned = condemned_list(v, err);
+	b->index = chunk_index_new();
+	b->run.refs = refs_new();
+	b->point = point_new();
+	if (!b->condemned)
+		return err->code ? -err->code : -EIO;
+	if (!b->index || !b->run.refs || !b->point)
+		return error_set(err, ENOMEM, "out of memory");
+	b->run.condemned = b->condemned;
+	b->run.index = b->index;
+	rc = read_parent(b, err);
+	if (rc == 0)
+		rc = fill_point(b, err);
+	if (rc < 0)
+		return rc;
+	b->point->number = b->parent ? b->parent->number + 1 : 1;
+	check_parent(b);
+	return resume_index(&b->run, err);
+}
+
+static int tick(void *arg)
+{
+	struct backup *b = arg;
+	struct backup_progress p = { atomic_load(&b->run.read_bytes), b->total, atomic_load(&b->run.new_bytes) };
+	struct error err = ERROR_INIT;
+
+	if (vault_session_beat(b->session, &err) < 0)
+		log_warning("the sign of life of this backup cannot be renewed: %s", err.text);
+	return b->opts->progress ? b->opts->progress(b->opts->arg, &p) : 0;
+}
+
+static unsigned threads_of(const struct backup_options *o)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (o->threads)
+		return o->threads;
+	return n < 1 ? 1 : n > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : (unsigned)n;
+}
+
+static int store_disk(struct backup *b, const struct backup_disk *d, struct error *err)
+{
+	const struct point_disk *parent = b->parent ? point_find_disk(b->parent, d->name) : NULL;
+	struct point_disk *out = point_add_disk(b->point);
+	struct disk_backup job = {
+		.run = &b->run, .source = d->source, .threads = threads_of(b->opts),
+		.chunk_size = vault_info(b->run.vault)->chunk_size,
+	};
+	int rc;
+
+	if (!out)
+		return error_set(err, EINVAL, "more than %u disks", POINT_DISKS_MAX);
+	if (parent && parent->chunk_size == job.chunk_size)
+		job.parent = parent;
+	snprintf(out->name, sizeof(out->name), "%s", d->name);
+	snprintf(out->source, sizeof(out->source), "%s", d->words ? d->words : "");
+	out->vhd = d->vhd;
+	rc = disk_backup(&job, tick, b, out, err);
+	return rc < 0 ? error_prefix(err, rc, "disk %s", d->name) : 0;
+}
+
+/* W4 and W5. */
+static int commit(struct backup *b, struct error *err)
+{
+	struct vault *v = b->run.vault;
+	int rc = 0;
+
+	if (b->opts->prove)
+		rc = b->opts->prove(b->opts->arg, v, b->point, err);
+	if (rc == 0)
+		rc = refs_put(b->run.refs, vault_store(v), b->run.session, b->point->refs_sha256, err);
+	return rc < 0 ? rc : point_put(v, b->point, NULL, err);
+}
+
+static int try_once(struct vault *v, const struct backup_disk *disks, size_t n_disks,
+		    const struct backup_options *opts, struct point **out, struct backup_result *result,
+		    struct error *err)
+{
+	__attribute__((cleanup(backup_clear))) struct backup b = { .opts = opts, .run.vault = v };
+	int rc;
+
+	pthread_mutex_init(&b.run.lock, NULL);
+	for (size_t i = 0; i < n_disks; i++)
+		b.total += disks[i].source->size;
+	rc = vault_vm_id(v, opts->vm, b.run.vm_id);
+	if (rc < 0)
+		return error_set(err, -rc, "the vault is open without its keys");
+	rc = begin(&b, err);
+	for (size_t i = 0; i < n_disks && rc == 0; i++)
+		rc = store_disk(&b, &disks[i], err);
+	if (rc == 0)
+		rc = commit(&b, err);
+	if (rc < 0)
+		return rc;
+	tick(&b);
+	point_object_name(b.point, result->object, sizeof(result->object));
+	result->read_bytes = atomic_load(&b.run.read_bytes);
+	result->new_bytes = atomic_load(&b.run.new_bytes);
+	result->had_parent = b.parent != NULL;
+	*out = TAKE(b.point);
+	return 0;
+}
+
+static int check_disks(const struct backup_disk *disks, size_t n, struct error *err)
+{
+	if (!n)
+		return error_set(err, EINVAL, "a backup needs a disk");
+	for (size_t i = 0; i < n; i++) {
+		const char *name = disks[i].name;
+
+		if (!*name || strlen(name) >= sizeof(((struct point_disk *)0)->name) || strchr(name, '/') ||
+		    *name == '.')
+			return error_set(err, EINVAL, "'%s' is no name for a disk", name);
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(disks[k].name, name))
+				return error_set(err, EINVAL, "two disks are named %s", name);
+	}
+	return 0;
+}
+
+int backup_run(struct vault *v, const struct backup_disk *disks, size_t n_disks,
+	       const struct backup_options *opts, struct point **out, struct backup_result *result,
+	       struct error *err)
+{
+	int rc = check_disks(disks, n_disks, err);
+
+	if (rc == 0)
+		rc = vault_vm_record(v, opts->vm, err);
+	for (int i = 0; rc == 0 && i < TRIES; i++) {
+		rc = try_once(v, disks, n_disks, opts, out, result, err);
+		if (rc != -EEXIST)
+			return rc;
+		log_warning("this backup was taken for dead and ended by a collection; it begins again");
+		rc = i + 1 < TRIES ? 0 : rc;
+	}
+	return rc;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/backup/proof.h"
+#include "fs/keys/keystore.h"
+#include "tools/adebackup/command.h"
+#include "tools/lib/opening.h"
+#include "tools/lib/progress.h"
+#include "tools/lib/vault_opening.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DISKS_MAX 64u
+#define CONFIG_MAX (512u << 10)
+
+struct job {
+	const struct invocation *in;
+	struct backup_disk disk[DISKS_MAX];
+	char name[DISKS_MAX][64];
+	size_t n;
+	struct keyring *keys;		/* NULL: none was named */
+	struct disk_options options;
+	struct progress progress;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+static void job_clear(struct job *j)
+{
+	for (size_t i = 0; i < j->n; i++)
+		blockdev_unref(j->disk[i].source);
+	keyring_free(j->keys);
+}
+
+/* "os=/images/os.vhd" */
+static int add_disk(struct job *j, const char *text, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+	struct backup_disk *d = &j->disk[j->n];
+
+	if (!equals || equals == text || !equals[1] || equals - text >= 64) {
+		error_set(err, EINVAL, "a disk is named NAME=SOURCE, not %.80s", text);
+		error_next(err, "for instance --disk os=osdisk.vhd --disk lun0=data.vhd");
+		return -EINVAL;
+	}
+	if (j->n == DISKS_MAX)
+		return error_set(err, EINVAL, "more than %u disks", DISKS_MAX);
+	snprintf(j->name[j->n], sizeof(j->name[0]), "%.*s", (int)(equals - text), text);
+	d->source = disk_source_open(equals + 1, &d->vhd, err);
+	if (!d->source) {
+		if (!err->object[0])
+			error_object(err, "%s", equals + 1);
+		return -err->code;
+	}
+	d->name = j->name[j->n];
+	d->words = equals + 1;
+	j->n++;
+	return 0;
+}
+
+static int add_disks(struct job *j, struct error *err)
+{
+	const char *text;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && (text = options_nth(j->in->options, OPT_DISK, i)); i++)
+		rc = add_disk(j, text, err);
+	if (!rc && !j->n) {
+		error_set(err, EINVAL, "which disks?");
+		error_next(err, "Name each: --disk os=SOURCE --disk lun0=SOURCE …");
+		return -EINVAL;
+	}
+	return rc;
+}
+
+static int take_keys(struct job *j, struct error *err)
+{
+	static const enum option_id keys[] = { OPT_BEK, OPT_KEYS, OPT_RECOVERY_PASSWORD_FILE, OPT_PASSWORD_FILE,
+					       OPT_KEYSTORE };
+	struct error warning = ERROR_INIT;
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		any = any || options_has(j->in->options, keys[i]);
+	j->options.try_all_keys = options_has(j->in->options, OPT_TRY_ALL_KEYS);
+	j->options.max_kdf_memory = options_number(j->in->options, OPT_MAX_KDF_MEMORY, 0);
+	if (!any)
+		return 0;
+	j->keys = keyring_from_options(j->in->options, err, &warning);
+	if (warning.code)
+		report_warning(j->in->report, &warning);
+	return j->keys ? 0 : -err->code;
+}
+
+static struct jval *read_config(const struct options *o, struct error *err)
+{
+	const char *path = options_get(o, OPT_VM_CONFIG);
+	AUTO(secret_free) struct secret *text = keyfile_read(path, CONFIG_MAX, err);
+	struct jval *config = text ? jval_parse(secret_bytes(text), secret_len(text), err) : NULL;
+
+	if (config && !jval_is_object(config)) {
+		jval_free(TAKE(config));
+		error_set(err, EBADMSG, "the description of the VM is no JSON object");
+	}
+	if (!config)
+		error_object(err, "%s", path);
+	return config;
+}
+
+static int tell(void *arg, const struct backup_progress *p)
+{
+	struct job *j = arg;
+
+	progress_tell(&j->progress, p->done_bytes, p->total_bytes, p->new_bytes);
+	return interrupted ? -EINTR : 0;
+}
+
+static int prove(void *arg, struct vault *v, struct point *p, struct error *err)
+{
+	struct job *j = arg;
+	struct proof_keys k = { .keys = j->keys, .options = &j->options, .disks = j->disk, .n_disks = j->n };
+
+	return proof_make(&k, v, p, err);
+}
+
+static json_t *result_json(const struct point *p, const struct backup_result *r)
+{
+	char time[POINT_TIME_TEXT];
+	json_t *disks = json_array();
+
+	point_time_text(p->time, time);
+	for (size_t i = 0; i < p->n_disks; i++)
+		json_array_append_new(disks, json_pack("{s:s,s:I,s:I,s:I}", "name", p->disk[i].name, "size",
+						       (json_int_t)p->disk[i].size, "stored_bytes",
+						       (json_int_t)p->disk[i].stored_bytes, "new_bytes",
+						       (json_int_t)p->disk[i].new_bytes));
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:o}", "vm", p->vm, "point", p->id, "time", time, "proof",
+			 p->proof == PROOF_PROVEN ? "proven" : "not proven", "proof_words", p->proof_words,
+			 "read_bytes", (json_int_t)r->read_bytes, "new_bytes", (json_int_t)r->new_bytes, "disks",
+			 disks);
+}
+
+static int finish(const struct job *j, const struct point *p, const struct backup_result *r)
+{
+	char time[POINT_TIME_TEXT];
+	int code = j->keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
+	struct error warning = ERROR_INIT;
+
+	point_time_text(p->time, time);
+	if (code == EXIT_WARNINGS) {
+		error_set(&warning, ENOKEY, "the point is stored, but not proven: %s", p->proof_words);
+		error_next(&warning, "Find the key that opens it before it is needed: adebackup inspect SOURCE --keys DIR");
+		report_warning(j->in->report, &warning);
+	}
+	if (!j->in->report->json && !j->in->report->quiet)
+		printf("%s@%s  %s  %.1f MiB new of %.1f MiB\n%s: %s\n", p->vm, p->id, time,
+		       (double)r->new_bytes / (1 << 20), (double)r->read_bytes / (1 << 20),
+		       p->proof == PROOF_PROVEN ? "proven" : "not proven", p->proof_words);
+	said = report_result(j->in->report, result_json(p, r));
+	return said ? said : code;
+}
+
+static int back_up(struct job *j, struct vault *v, const struct backup_options *opts, struct error *err)
+{
+	AUTO(point_free) struct point *p = NULL;
+	struct backup_result result = { .read_bytes = 0 };
+	struct sigaction act = { .sa_handler = interrupt };
+	int rc;
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	progress_begin(&j->progress, j->in->options, "backup");
+	rc = backup_run(v, j->disk, j->n, opts, &p, &result, err);
+	progress_end(&j->progress);
+	if (interrupted && rc < 0) {
+		error_set(err, EINTR, "interrupted; nothing was committed");
+		error_next(err, "The next backup goes on from what is stored already.");
+	}
+	return rc < 0 ? report_error(j->in->report, err) : finish(j, p, &result);
+}
+
+static int run(const struct invocation *in)
+{
+	__attribute__((cleanup(job_clear))) struct job j = { .in = in };
+	AUTO(jval_free) struct jval *config = NULL;
+	AUTO(vault_free) struct vault *v = NULL;
+	struct backup_options opts = { .vm = in->operands[1], .progress = tell, .prove = prove, .arg = &j };
+	struct error err = ERROR_INIT;
+	const char *until = options_get(in->options, OPT_RETAIN_UNTIL);
+
+	if (until && point_time_parse(until, &opts.retain_until) < 0) {
+		error_set(&err, EINVAL, "'%.40s' is no time", until);
+		error_next(&err, "Write it as 2027-01-31T00:00:00Z.");
+		return report_error(in->report, &err);
+	}
+	if (options_has(in->options, OPT_VM_CONFIG))
+		opts.vm_config = config = read_config(in->options, &err);
+	if (err.code || add_disks(&j, &err) || take_keys(&j, &err) ||
+	    !(v = vault_from_options(in->operands[0], in->options, &err)))
+		return report_error(in->report, &err);
+	opts.threads = (unsigned)options_number(in->options, OPT_THREADS, 0);
+	return back_up(&j, v, &opts, &err);
+}
+
+const struct command cmd_backup = {
+	.name = "backup",
+	.operands = "VAULT VM",
+	.min = 2,
+	.max = 2,
+	.summary = "store the disks of a VM as a recovery point",
+	.text = "Reads the disks of VM as they are stored, encrypted, and keeps them in VAULT as one "
+		"recovery point. Only what changed since the point before is stored. A backup that "
+		"was cut is gone on with by the next.\n\n"
+		"With keys (--bek, --keys, --keystore …) it proves that the disks open: each volume is "
+		"unlocked and a file system must be seen. A point that could not be proven is kept, and "
+		"the command ends with 3. Without keys the point is \"not proven\".",
+	.example = "  adebackup backup /backup web1 --vault-key vault.key --disk os=osdisk.vhd --keys /keys\n"
+		   "  adebackup backup /backup db1 --vault-key vault.key --disk os=/dev/sdb --disk lun0=/dev/sdc",
+	.groups = G_VAULT | G_KEYS | G_BACKUP | G_LONG,
+	.vault = true,
+	.run = run,
+};
