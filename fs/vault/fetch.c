@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/vault/fetch.h"
+#include "crypto/aead.h"
+#include "fs/util/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define GAP_MAX (16u << 10)		/* fetched and dropped rather than asked around */
+#define RUN_CHUNKS_MAX 256u
+#define OPENERS 32u			/* kept, each with the key of its last segment */
+#define LOGGED_MAX 100u			/* faults of one disk; the rest is not told */
+
+struct fetcher {
+	struct store *st;
+	const struct key_ring *ring;
+	struct chunk_cache *cache;
+	struct fetch_pool *pool;
+	uint32_t chunk_size;
+	_Atomic unsigned logged;
+	pthread_mutex_t lock;		/* guards opener, of */
+	struct chunk_opener *opener[OPENERS];
+	uint8_t of[OPENERS][SEGMENT_ID_BYTES];
+	unsigned n_openers;
+};
+
+/* A chunk to load; base: for PATCH, where that lies, else NULL. */
+struct want { const struct chunk_ref *ref, *base; };
+
+struct run { const struct want *want; size_t n; };
+
+struct fetcher *fetcher_new(struct store *st, const struct key_ring *ring, struct chunk_cache *cache,
+			    uint32_t chunk_size, struct error *err)
+{
+	struct fetcher *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return error_null(err, ENOMEM, "out of memory");
+	f->st = st;
+	f->ring = ring;
+	f->cache = cache;
+	f->pool = chunk_cache_pool(cache);
+	f->chunk_size = chunk_size;
+	pthread_mutex_init(&f->lock, NULL);
+	return f;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+	if (!f)
+		return;
+	fetch_pool_cancel(f->pool, f);
+	for (unsigned i = 0; i < f->n_openers; i++)
+		chunk_opener_free(f->opener[i]);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+/* One that has the segment's key, if there is one. */
+static struct chunk_opener *take_opener(struct fetcher *f, const uint8_t *segment)
+{
+	struct chunk_opener *o = NULL;
+	unsigned i;
+
+	pthread_mutex_lock(&f->lock);
+	for (i = 0; i + 1 < f->n_openers && memcmp(f->of[i], segment, SEGMENT_ID_BYTES); i++)
+		;
+	if (f->n_openers) {
+		o = f->opener[i];
+		f->n_openers--;
+		f->opener[i] = f->opener[f->n_openers];
+		memcpy(f->of[i], f->of[f->n_openers], SEGMENT_ID_BYTES);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return o ? o : chunk_opener_new(f->ring);
+}
+
+static void give_opener(struct fetcher *f, struct chunk_opener *o, const uint8_t *segment)
+{
+	pthread_mutex_lock(&f->lock);
+	if (o && f->n_openers < OPENERS) {
+		memcpy(f->of[f->n_openers], segment, SEGMENT_ID_BYTES);
+		f->opener[f->n_openers++] = TAKE(o);
+	}
+	pthread_mutex_unlock(&f->lock);
+	chunk_opener_free(o);
+}
+
+static void log_fault(struct fetcher *f, const struct chunk_ref *ref, const char *text)
+{
+	char name[160];
+
+	if (atomic_fetch_add(&f->logged, 1) >= LOGGED_MAX)
+		return;
+	segment_name(ref->segment, name, sizeof(name));
+	log_error("%s: chunk at %u: %s", name, ref->off, text);
+}
+
+/* The chunks that this thread fills, and the bytes they lie in. */
+struct load {
+	const struct want *want[RUN_CHUNKS_MAX];
+	struct chunk *chunk[RUN_CHUNKS_MAX];
+	size_t n;
+	uint32_t from, to;		/* in the segment */
+	uint8_t *sealed;
+	size_t got;
+};
+
+static void add_claimed(struct load *l, const struct want *w, struct chunk *k)
+{
+	if (!l->n)
+		l->from = w->ref->off;
+	l->to = w->ref->off + w->ref->len;
+	l->want[l->n] = w;
+	l->chunk[l->n++] = k;
+}
+
+static void claim_run(struct fetcher *f, const struct run *r, struct load *l)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct chunk *k;
+		int rc = chunk_cache_claim(f->cache, r->want[i].ref, f->chunk_size, &k);
+
+		if (rc == CLAIM_MINE)
+			add_claimed(l, &r->want[i], k);
+		else if (rc >= 0)
+			chunk_put(k);
+	}
+}
+
+/* All that lies between from and to; 0 even when the segment ends early: got tells. */
+static int get_sealed(struct fetcher *f, struct load *l)
+{
+	struct error err = ERROR_INIT;
+	char name[160];
+	int rc;
+
+	l->sealed = malloc(l->to - l->from);
+	if (!l->sealed)
+		return -ENOMEM;
+	segment_name(l->want[0]->ref->segment, name, sizeof(name));
+	rc = store_get(f->st, name, l->from, l->sealed, l->to - l->from, &l->got, &err);
+	if (rc == -ENOENT)
+		rc = error_set(&err, EBADMSG, "the segment is missing");
+	if (rc < 0)
+		log_fault(f, l->want[0]->ref, err.text);
+	return rc;
+}
+
+/* A PATCH is opened here and applied later; its payload stays where it lies. */
+static int open_one(struct fetcher *f, struct chunk_opener *o, const struct load *l, size_t i)
+{
+	const struct chunk_ref *ref = l->want[i]->ref;
+	size_t at = ref->off - l->from;
+	int rc;
+
+	if (at > l->got || ref->len > l->got - at)
+		return -EBADMSG;
+	rc = chunk_open(o, SEGMENT_DATA, ref, f->chunk_size, l->sealed + at);
+	if (rc < 0 || ref->kind == CHUNK_PATCH)
+		return rc;
+	return chunk_unpack(ref->kind, l->sealed + at, ref->len - GCM_TAG_BYTES, NULL,
+			    chunk_buffer(l->chunk[i]), f->chunk_size);
+}
+
+static int finish(struct fetcher *f, struct load *l, size_t i, int rc)
+{
+	if (rc < 0 && l->got)
+		log_fault(f, l->want[i]->ref, rc == -EBADMSG ? "damaged" : strerror(-rc));
+	chunk_cache_publish(f->cache, l->chunk[i], rc);
+	chunk_put(TAKE(l->chunk[i]));
+	return rc;
+}
+
+static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out);
+
+static int apply_patch(struct fetcher *f, struct load *l, size_t i)
+{
+	const struct chunk_ref *ref = l->want[i]->ref;
+	struct want base = { l->want[i]->base, NULL };
+	struct chunk *b = NULL;
+	int rc = hold_one(f, &base, &b);
+
+	if (rc == 0)
+		rc = chunk_unpack(CHUNK_PATCH, l->sealed + (ref->off - l->from), ref->len - GCM_TAG_BYTES,
+				  chunk_bytes(b), chunk_buffer(l->chunk[i]), f->chunk_size);
+	chunk_put(b);
+	return finish(f, l, i, rc);
+}
+
+/* Publish all that was claimed, rc being what the store said: whole chunks
+ * first, so that whoever waits for a base never waits for somebody who waits.
+ * The first failure, or 0. */
+static int fill(struct fetcher *f, struct load *l, int rc)
+{
+	const uint8_t *segment = l->want[0]->ref->segment;
+	struct chunk_opener *o = rc == 0 ? take_opener(f, segment) : NULL;
+	int worst = 0;
+
+	if (rc == 0 && !o)
+		rc = -ENOMEM;
+	for (size_t i = 0; i < l->n; i++) {
+		int one = rc == 0 ? open_one(f, o, l, i) : rc;
+
+		if (one < 0 || l->want[i]->ref->kind != CHUNK_PATCH)
+			one = finish(f, l, i, one);
+		worst = worst < 0 ? worst : one;
+	}
+	give_opener(f, o, segment);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->chunk[i]) {
+			int one = apply_patch(f, l, i);
+
+			worst = worst < 0 ? worst : one;
+		}
+	return worst;
+}
+
+static int load_run(struct fetcher *f, const struct run *r, enum fetch_urgency u)
+{
+	const struct chunk_ref *last = r->want[r->n - 1].ref;
+	size_t bytes = last->off + last->len - r->want[0].ref->off;
+	struct load l = { .n = 0 };
+	int rc = 0;
+
+	/* The budget first: nobody may wait for a claim that waits for the budget. */
+	fetch_pool_begin(f->pool, bytes, u);
+	claim_run(f, r, &l);
+	if (l.n)
+		rc = get_sealed(f, &l);
+	fetch_pool_end(f->pool, bytes);
+	if (l.n)
+		rc = fill(f, &l, rc);
+	free(l.sealed);
+	return rc;
+}
+
+/* Held: from the cache, from the thread that fetches it, or fetched here, alone. */
+static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out)
+{
+	struct load l = { .n = 0 };
+	int rc = chunk_cache_claim(f->cache, w->ref, f->chunk_size, out);
+
+	if (rc == CLAIM_MINE) {
+		add_claimed(&l, w, chunk_hold(*out));
+		fetch_pool_begin(f->pool, w->ref->len, FETCH_DEMAND);
+		rc = get_sealed(f, &l);
+		fetch_pool_end(f->pool, w->ref->len);
+		rc = fill(f, &l, rc);
+		free(l.sealed);
+	} else if (rc == CLAIM_BUSY) {
+		rc = chunk_cache_wait(f->cache, *out);
+	}
+	if (rc < 0)
+		chunk_put(TAKE(*out));
+	return rc < 0 ? rc : 0;
+}
+
+/* What is not in the cache of the entries and their bases, in the order in
+ * which it lies. */
+struct plan {
+	struct want *want;
+	size_t n;
+	struct run *run;
+	size_t n_runs;
+};
+
+static void plan_release(struct plan *p)
+{
+	free(p->want);
+	free(p->run);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct chunk_ref *x = ((const struct want *)a)->ref, *y = ((const struct want *)b)->ref;
+	int c = memcmp(x->segment, y->segment, SEGMENT_ID_BYTES);
+
+	return c ? c : x->off < y->off ? -1 : x->off > y->off;
+}
+
+static bool joins(const struct run *r, const struct want *w)
+{
+	const struct chunk_ref *first = r->want[0].ref, *last = r->want[r->n - 1].ref, *ref = w->ref;
+
+	return r->n < RUN_CHUNKS_MAX && !memcmp(first->segment, ref->segment, SEGMENT_ID_BYTES) &&
+	       ref->off >= last->off + last->len && ref->off - (last->off + last->len) <= GAP_MAX &&
+	       ref->off + ref->len - first->off <= FETCH_RUN_MAX;
+}
+
+static bool has_patch(const struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->want[i].base)
+			return true;
+	return false;
+}
+
+/* Runs with patches last: their bases are on the way by then. */
+static void order_runs(struct plan *p, struct run *scratch)
+{
+	size_t n = 0;
+
+	for (int patches = 0; patches < 2; patches++)
+		for (size_t i = 0; i < p->n_runs; i++)
+			if (has_patch(&p->run[i]) == patches)
+				scratch[n++] = p->run[i];
+	memcpy(p->run, scratch, n * sizeof(*scratch));
+}
+
+static void cut_into_runs(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct run *r = p->n_runs ? &p->run[p->n_runs - 1] : NULL;
+
+		if (i && !by_place(&p->want[i - 1], &p->want[i]))
+			continue;	/* the same chunk once more */
+		if (r && r->want + r->n == &p->want[i] && joins(r, &p->want[i]))
+			r->n++;
+		else
+			p->run[p->n_runs++] = (struct run){ &p->want[i], 1 };
+	}
+}
+
+static int make_plan(struct fetcher *f, const struct map_entry *e, size_t n, struct plan *p)
+{
+	p->want = malloc(2 * n * sizeof(*p->want));
+	p->run = malloc(4 * n * sizeof(*p->run));
+	if (!p->want || !p->run)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		bool patch = e[i].ref.kind == CHUNK_PATCH;
+
+		if (e[i].ref.kind == CHUNK_ZERO || chunk_cache_has(f->cache, &e[i].ref))
+			continue;
+		p->want[p->n++] = (struct want){ &e[i].ref, patch ? &e[i].base : NULL };
+		if (patch && !chunk_cache_has(f->cache, &e[i].base))
+			p->want[p->n++] = (struct want){ &e[i].base, NULL };
+	}
+	qsort(p->want, p->n, sizeof(*p->want), by_place);
+	cut_into_runs(p);
+	order_runs(p, p->run + 2 * n);
+	return 0;
+}
+
+/* A run on its own, for a thread of the pool. */
+struct run_job {
+	struct fetch_job job;
+	struct fetcher *f;
+	struct run run;
+	struct want want[RUN_CHUNKS_MAX];
+	struct chunk_ref ref[];		/* of each, then its base */
+};
+
+static void run_job_run(struct fetch_job *j)
+{
+	struct run_job *r = (struct run_job *)j;
+
+	load_run(r->f, &r->run, FETCH_DEMAND);
+	free(r);
+}
+
+static void run_job_drop(struct fetch_job *j)
+{
+	free(j);
+}
+
+/* Whether it will run or not: the caller goes through all runs himself too. */
+static void submit_run(struct fetcher *f, const struct run *run)
+{
+	struct run_job *r = malloc(sizeof(*r) + 2 * run->n * sizeof(r->ref[0]));
+
+	if (!r)
+		return;
+	r->job = (struct fetch_job){ NULL, f, run_job_run, run_job_drop };
+	r->f = f;
+	r->run = (struct run){ r->want, run->n };
+	for (size_t i = 0; i < run->n; i++) {
+		r->ref[2 * i] = *run->want[i].ref;
+		if (run->want[i].base)
+			r->ref[2 * i + 1] = *run->want[i].base;
+		r->want[i] = (struct want){ &r->ref[2 * i], run->want[i].base ? &r->ref[2 * i + 1] : NULL };
+	}
+	if (!fetch_pool_submit(f->pool, &r->job, FETCH_DEMAND))
+		free(r);
+}
+
+static int load_missing(struct fetcher *f, const struct run *r, enum fetch_urgency u)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!chunk_cache_has(f->cache, r->want[i].ref))
+			return load_run(f, r, u);
+	return 0;
+}
+
+static int load_entries(struct fetcher *f, const struct map_entry *e, size_t n, enum fetch_urgency u)
+{
+	__attribute__((cleanup(plan_release))) struct plan p = { 0 };
+	int rc = make_plan(f, e, n, &p);
+
+	for (size_t i = 1; rc == 0 && i < p.n_runs && u == FETCH_DEMAND; i++)
+		submit_run(f, &p.run[i]);
+	for (size_t i = 0; rc == 0 && i < p.n_runs; i++)
+		rc = load_missing(f, &p.run[i], u);
+	return rc;
+}
+
+void fetch_ahead(struct fetcher *f, const struct map_entry *e, size_t n)
+{
+	load_entries(f, e, n, FETCH_AHEAD);
+}
+
+/* Those that are there already; how many are missing. */
+static size_t hold_cached(struct fetcher *f, const struct map_entry *e, size_t n, struct chunk **out)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		out[i] = e[i].ref.kind == CHUNK_ZERO ? NULL : chunk_cache_get(f->cache, &e[i].ref);
+		missing += e[i].ref.kind != CHUNK_ZERO && !out[i];
+	}
+	return missing;
+}
+
+int fetch_chunks(struct fetcher *f, const struct map_entry *e, size_t n, struct chunk **out)
+{
+	size_t missing = hold_cached(f, e, n, out);
+	int rc = missing ? load_entries(f, e, n, FETCH_DEMAND) : 0;
+
+	for (size_t i = 0; i < n && missing && rc == 0; i++) {
+		struct want w = { &e[i].ref, e[i].ref.kind == CHUNK_PATCH ? &e[i].base : NULL };
+
+		if (e[i].ref.kind != CHUNK_ZERO && !out[i])
+			rc = hold_one(f, &w, &out[i]);
+	}
+	for (size_t i = 0; i < n && rc < 0; i++)
+		chunk_put(TAKE(out[i]));
+	return rc;
+}
