@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/image/point_disk.h"
+#include "fs/image/readahead.h"
+#include "fs/util/log.h"
+#include "fs/vault/fetch.h"
+#include "fs/vault/map_reader.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define AT_ONCE 64u			/* chunks of one step of a long read */
+#define STEP_MAX (4u << 20)		/* bytes of it */
+#define AHEAD_STEP (2u << 20)		/* bytes that one thread fetches ahead */
+
+struct pdisk {
+	struct blockdev bd;
+	uint32_t chunk;			/* bytes */
+	struct map_reader *map;
+	struct fetcher *fetcher;
+	struct fetch_pool *pool;	/* the cache's */
+	struct readahead ahead;
+};
+
+static int entries(struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *e)
+{
+	struct error err = ERROR_INIT;
+	char line[1400];
+	int rc = map_reader_entries(d->map, chunk, n, e, &err);
+
+	if (rc < 0)
+		log_error("%s", error_line(&err, line, sizeof(line)));
+	return rc;
+}
+
+struct ahead_job { struct fetch_job job; struct pdisk *d; uint64_t chunk; size_t n; };
+
+static void ahead_run(struct fetch_job *j)
+{
+	struct ahead_job *a = (struct ahead_job *)j;
+	AUTO(free) struct map_entry *e = malloc(a->n * sizeof(*e));
+
+	/* What fails here is told to whoever reads it. */
+	if (e && map_reader_entries(a->d->map, a->chunk, a->n, e, NULL) == 0)
+		fetch_ahead(a->d->fetcher, e, a->n);
+	free(a);
+}
+
+static void ahead_drop(struct fetch_job *j)
+{
+	free(j);
+}
+
+static void fetch_range_ahead(struct pdisk *d, uint64_t from, uint64_t to)
+{
+	size_t step = AHEAD_STEP > d->chunk ? AHEAD_STEP / d->chunk : 1;
+	uint64_t chunk = from / d->chunk, end = (to + d->chunk - 1) / d->chunk;
+
+	while (chunk < end) {
+		struct ahead_job *a = malloc(sizeof(*a));
+
+		if (!a)
+			return;
+		*a = (struct ahead_job){ { NULL, d, ahead_run, ahead_drop }, d, chunk,
+					 end - chunk < step ? (size_t)(end - chunk) : step };
+		if (!fetch_pool_submit(d->pool, &a->job, FETCH_AHEAD)) {
+			free(a);
+			return;
+		}
+		chunk += step;
+	}
+}
+
+/* [off, off + len) lies in the chunks of e[0 .. n). */
+static int read_step(struct pdisk *d, uint8_t *p, size_t len, uint64_t off)
+{
+	struct map_entry e[AT_ONCE];
+	struct chunk *k[AT_ONCE];
+	uint64_t first = off / d->chunk;
+	size_t n = (size_t)((off + len - 1) / d->chunk - first) + 1, skip = (size_t)(off % d->chunk);
+	int rc = entries(d, first, n, e);
+
+	if (rc == 0)
+		rc = fetch_chunks(d->fetcher, e, n, k);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		size_t part = d->chunk - skip < len ? d->chunk - skip : len;
+
+		if (k[i])
+			memcpy(p, chunk_bytes(k[i]) + skip, part);
+		else
+			memset(p, 0, part);
+		chunk_put(k[i]);
+		p += part;
+		len -= part;
+		skip = 0;
+	}
+	return rc;
+}
+
+static int pdisk_pread(struct blockdev *bd, void *buf, size_t len, uint64_t off)
+{
+	struct pdisk *d = (struct pdisk *)bd;
+	uint64_t step = (uint64_t)AT_ONCE * d->chunk < STEP_MAX ? (uint64_t)AT_ONCE * d->chunk : STEP_MAX;
+	uint64_t from, to;
+	uint8_t *p = buf;
+	int rc = 0;
+
+	readahead_note(&d->ahead, off, len, bd->size, &from, &to);
+	if (to > from)
+		fetch_range_ahead(d, from, to);
+	while (len && rc == 0) {
+		uint64_t room = step - off % step;
+		size_t n = room < len ? (size_t)room : len;
+
+		rc = read_step(d, p, n, off);
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return rc;
+}
+
+static int pdisk_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
+{
+	struct pdisk *d = (struct pdisk *)bd;
+	uint64_t end = off + len, at = off, start = off;
+	bool zero = false, was_zero = false;
+
+	while (at < end) {
+		uint64_t chunk = at / d->chunk, left = (end - 1) / d->chunk - chunk + 1, n, next;
+		int rc = map_reader_run(d->map, chunk, left, &n, &zero, NULL);
+
+		if (rc == 0 && at > start && zero != was_zero) {
+			rc = fn(arg, start, at - start, was_zero ? EXTENT_HOLE : EXTENT_DATA);
+			start = at;
+		}
+		if (rc)
+			return rc;
+		was_zero = zero;
+		next = n == left ? end : (chunk + n) * d->chunk;
+		at = next < end ? next : end;
+	}
+	return fn(arg, start, end - start, was_zero ? EXTENT_HOLE : EXTENT_DATA);
+}
+
+static void pdisk_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
+{
+	fetch_range_ahead((struct pdisk *)bd, off, off + len);
+}
+
+static void pdisk_free(struct blockdev *bd)
+{
+	struct pdisk *d = (struct pdisk *)bd;
+
+	if (d->pool)
+		fetch_pool_cancel(d->pool, d);
+	fetcher_free(d->fetcher);
+	map_reader_free(d->map);
+	readahead_release(&d->ahead);
+	free(d);
+}
+
+static const struct blockdev_ops pdisk_ops = {
+	.name = "point", .pread = pdisk_pread, .extents = pdisk_extents, .prefetch = pdisk_prefetch,
+	.free = pdisk_free,
+};
+
+struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct point_disk *d,
+				struct chunk_cache *cache, struct error *err)
+{
+	AUTO(blockdev_unref) struct blockdev *bd = NULL;
+	const struct key_ring *ring = vault_ring(v);
+	struct pdisk *p;
+
+	(void)vm_id;
+	if (!ring)
+		return error_null(err, ENOKEY, "disk %s can only be read with the vault's key", d->name);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return error_null(err, ENOMEM, "out of memory");
+	blockdev_init(&p->bd, &pdisk_ops, NULL, d->size);
+	bd = &p->bd;
+	bd->align = d->chunk_size;
+	readahead_init(&p->ahead);
+	p->chunk = d->chunk_size;
+	p->pool = chunk_cache_pool(cache);
+	p->map = map_reader_new(vault_store(v), ring, d, err);
+	p->fetcher = p->map ? fetcher_new(vault_store(v), ring, cache, d->chunk_size, err) : NULL;
+	return p->fetcher ? TAKE(bd) : NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A disk of a recovery point as the bottom of a stack: bytes are fetched from
+ * the vault when they are read, and ahead of readers that read on.  What the
+ * map leaves out is a hole; no chunk and no page is fetched for it.
+ *
+ * Wrong bytes are never served: -EBADMSG when an object is damaged, cut,
+ * missing or not the one that belongs here, else what the store answers.
+ */
+#ifndef ADE_FS_IMAGE_POINT_DISK_H
+#define ADE_FS_IMAGE_POINT_DISK_H
+
+#include "fs/image/blockdev.h"
+#include "fs/vault/chunk_cache.h"
+#include "fs/vault/point.h"
+
+/* The vault and the cache are borrowed and outlive the disk; the cache is
+ * shared by all disks of a mount.  d is only read here.  Fetches nothing.
+ * NULL: EBADMSG, ENOMEM, ENOKEY (the vault was opened without keys). */
+struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct point_disk *d,
+				struct chunk_cache *cache, struct error *err);
+
+#endif
