@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define THREADS_DEFAULT_MAX 4u		/* each holds a segment of 32 MiB */
+#define CLOCK_SLACK 300			/* seconds */
 #define TRIES 3				/* a session that a collector ended begins again */
 
 struct backup {
@@ -80,6 +81,15 @@ static void check_parent(struct backup *b)
 	}
 }
 
+/* Points are told apart and put in order by their seconds: two backups in one
+ * second get two.  A clock that went back far is not followed. */
+static int64_t time_after(const struct point *parent)
+{
+	int64_t now = time(NULL);
+
+	return parent && parent->time >= now && parent->time < now + CLOCK_SLACK ? parent->time + 1 : now;
+}
+
 static int fill_point(struct backup *b, struct error *err)
 {
 	struct point *p = b->point;
@@ -88,7 +98,7 @@ static int fill_point(struct backup *b, struct error *err)
 	snprintf(p->vm, sizeof(p->vm), "%s", b->opts->vm);
 	memcpy(p->vm_id, b->run.vm_id, VM_ID_TEXT);
 	memcpy(p->session, b->run.session, SESSION_ID_BYTES);
-	p->time = time(NULL);
+	p->time = time_after(b->parent);
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return error_set(err, EIO, "the system gives no random numbers");
 	hex_encode(id, sizeof(id), p->id);

@@ -6,6 +6,8 @@
 #include "fs/util/log.h"
 #include "tools/lib/daemon.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/vault_mounting.h"
+#include "tools/lib/vault_opening.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +20,8 @@ struct job {
 	const struct report *report;
 	char *dir, *source;
 	struct daemon daemon;
-	struct opening opening;
+	struct opening opening;		/* of a disk image */
+	struct vault_mounting vault;	/* of a vault */
 };
 
 /* Who owns the files, and what is allowed: shut unless asked otherwise. */
@@ -39,8 +42,11 @@ static struct tree *open_tree(struct job *j, struct error *err)
 {
 	struct tree_owner owner;
 
-	if (owner_from(j->req->options, &owner, err) ||
-	    opening_disk(&j->opening, j->source, j->req->options, j->report, err))
+	if (owner_from(j->req->options, &owner, err))
+		return NULL;
+	if (vault_is_at(j->source))
+		return vault_mounting_tree(&j->vault, j->source, j->req->options, j->report, &owner, err);
+	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err))
 		return NULL;
 	return populate_disk(j->opening.disk, &owner, err);
 }
@@ -117,5 +123,6 @@ int mounting_run(const struct mount_request *req, const struct report *report)
 	if (rc > 0)
 		rc = serve(&j, &err);
 	opening_close(&j.opening);
+	vault_mounting_close(&j.vault);
 	return rc ? report_error(report, &err) : end_code(&j);
 }

@@ -83,6 +83,11 @@ OPTION(CAPSULE, "capsule", "sealed|wrapped|none", G_NEWVAULT,
 OPTION(CHUNK_SIZE, "chunk-size", "SIZE", G_NEWVAULT,
        "the unit of storing and fetching, a power of two from 16K to 4M (64K)")
 
+/* A vault's points. */
+OPTION(VM, "vm", "NAME", G_MOUNT, "of a vault: show this VM alone")
+OPTION(POINT, "point", "POINT", G_MOUNT,
+       "of that VM: show this recovery point alone: its id or the beginning of it, its time, or latest")
+
 /* Backups. */
 OPTION(DISK, "disk", "NAME=SOURCE", G_BACKUP,
        "a disk of the VM: os, lun0, lun1 … and the image, fixed VHD or block device that it is; "

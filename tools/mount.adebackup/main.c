@@ -85,7 +85,7 @@ static void print_help(void)
 	     "  --foreground  serve from this process             --version\n"
 	     "\n"
 	     "options, after -o and separated by commas (write \\, for a comma in a value).");
-	help_print_options(stdout, G_KEYS | G_MOUNT | G_ALL, HELP_LIST);
+	help_print_options(stdout, G_KEYS | G_VAULT | G_MOUNT | G_ALL, HELP_LIST);
 	puts("\nThe options of mount(8) are taken too. See mount.adebackup(8).");
 }
 
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 	struct flags f = { 0 };
 	int rc = secret_process_init();
-	AUTO(options_free) struct options *o = options_new(G_KEYS | G_MOUNT);
+	AUTO(options_free) struct options *o = options_new(G_KEYS | G_VAULT | G_MOUNT);
 
 	log_init("mount.adebackup", LOG_LEVEL_INFO);
 	if (rc || !o) {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tree of a mounted vault: VMs, their recovery points, their disks
+ * (DESIGN.md, section 7).  Which points there are, and which is `latest`, is
+ * fixed when the tree is made; a point is read and a disk opened on first use.
+ */
+#ifndef ADE_FS_MOUNT_POPULATE_VAULT_H
+#define ADE_FS_MOUNT_POPULATE_VAULT_H
+
+#include "fs/image/disk.h"
+#include "fs/mount/tree.h"
+#include "fs/vault/chunk_cache.h"
+#include "fs/vault/point.h"
+
+struct vault_view {
+	struct vault *vault;		/* all are borrowed and outlive the tree */
+	struct chunk_cache *cache;
+	struct keyring *keys;		/* NULL: none */
+	struct disk_options options;	/* what its pointers name outlives the tree, too */
+	const char *vm;			/* the root is this VM; NULL: the vault */
+	const char *point;		/* the root is this point of it; NULL: the VM */
+};
+
+/* NULL: ENOENT (no such VM or point), what the store answers, ENOMEM. */
+struct tree *populate_vault(const struct vault_view *view, const struct tree_owner *owner, struct error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/vault_mounting.h"
+#include "tools/lib/opening.h"
+#include "tools/lib/vault_opening.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int take_headers(struct vault_mounting *m, const struct options *o, struct disk_options *d,
+			struct error *err)
+{
+	const char *header;
+
+	d->headers = m->headers;
+	while ((header = options_nth(o, OPT_HEADER, d->n_headers))) {
+		if (d->n_headers == sizeof(m->headers) / sizeof(m->headers[0]))
+			return error_set(err, EINVAL, "more than 16 headers");
+		m->headers[d->n_headers++] = header;
+	}
+	return 0;
+}
+
+struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const struct options *o,
+				 const struct report *report, const struct tree_owner *owner,
+				 struct error *err)
+{
+	struct error warning = ERROR_INIT;
+	struct vault_view view = { .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
+				   .options = { .partial = options_has(o, OPT_PARTIAL),
+						.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
+						.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0) } };
+
+	if (take_headers(m, o, &view.options, err) < 0)
+		return NULL;
+	m->vault = vault_from_options(source, o, err);
+	m->keys = m->vault ? keyring_from_options(o, err, &warning) : NULL;
+	if (warning.code)
+		report_warning(report, &warning);
+	m->cache = m->keys ? chunk_cache_new(0, err) : NULL;
+	if (!m->cache)
+		return NULL;
+	view.vault = m->vault;
+	view.keys = m->keys;
+	view.cache = m->cache;
+	return populate_vault(&view, owner, err);
+}
+
+void vault_mounting_close(struct vault_mounting *m)
+{
+	chunk_cache_free(m->cache);
+	keyring_free(m->keys);
+	vault_free(m->vault);
+	memset(m, 0, sizeof(*m));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a mount of a vault needs beside its tree: the vault, the keys, the
+ * cache.
+ */
+#ifndef ADE_TOOLS_LIB_VAULT_MOUNTING_H
+#define ADE_TOOLS_LIB_VAULT_MOUNTING_H
+
+#include "fs/mount/populate_vault.h"
+#include "tools/lib/options.h"
+#include "tools/lib/report.h"
+
+struct vault_mounting {
+	struct vault *vault;
+	struct chunk_cache *cache;
+	struct keyring *keys;
+	const char *headers[16];
+};
+
+/* The tree of the vault at `source`, as vm= and point= ask.  Release m after
+ * the tree, on failure too. */
+struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const struct options *o,
+				 const struct report *report, const struct tree_owner *owner,
+				 struct error *err);
+void vault_mounting_close(struct vault_mounting *m);
+
+#endif
