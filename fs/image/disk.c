@@ -67,6 +67,13 @@ static void make_id(struct disk *d)
 	d->id[8] = (uint8_t)((d->id[8] & 0x3f) | 0x80);
 }
 
+/* The volume's bytes as they are to be read. */
+static struct blockdev *open_volume(const struct disk *d, const struct disk_volume *v,
+				    struct error *err)
+{
+	return v->plain ? blockdev_ref(v->plain) : stack_partition(d->stored, v->start, v->size, err);
+}
+
 static int open_volumes(struct disk *d, struct unlock_context *ctx, struct error *err)
 {
 	size_t n = d->table->n_parts ? d->table->n_parts : d->table->kind == TABLE_NONE ? 1 : 0;
@@ -93,60 +100,20 @@ static int open_volumes(struct disk *d, struct unlock_context *ctx, struct error
 	return detached_open(d, ctx, err);
 }
 
-static int add_view(struct disk *d, enum view_kind kind, struct disk_volume *v, uint64_t size,
-		    const char *fmt, unsigned n)
+static int read_lvm(struct disk *d, struct error *err)
 {
-	struct view *w = realloc(d->view, (d->n_views + 1) * sizeof(*w));
-	char name[64];
-
-	if (!w)
-		return -ENOMEM;
-	d->view = w;
-	w = &d->view[d->n_views];
-	if (kind == VIEW_PARTITION)
-		snprintf(name, sizeof(name), "p%u.raw", n);
-	else
-		snprintf(name, sizeof(name), "%s", fmt);
-	w->kind = kind;
-	w->vol = v;
-	w->name = strdup(name);
-	if (!w->name)
-		return -ENOMEM;
-	w->pub = (struct disk_view){ .name = w->name, .size = size };
-	d->n_views++;
-	return 0;
-}
-
-static uint64_t vhd_size(uint64_t size)
-{
-	return vhd_padded_size(size) + VHD_FOOTER_BYTES;
-}
-
-static int list_views(struct disk *d)
-{
-	uint64_t stored = d->stored->size, raw = stored;
-	int rc;
-
-	if (d->n_vols == 1 && d->vol[0].n == 0 && d->vol[0].plain)
-		raw = d->vol[0].plain->size;
-	d->raw_size = raw;
-	rc = add_view(d, VIEW_RAW, NULL, raw, "disk.raw", 0);
-	if (rc == 0)
-		rc = add_view(d, VIEW_VHD, NULL, vhd_size(raw), "disk.vhd", 0);
-	if (rc == 0 && vhdx_file_size(raw))
-		rc = add_view(d, VIEW_VHDX, NULL, vhdx_file_size(raw), "disk.vhdx", 0);
-	for (size_t i = 0; i < d->n_vols && rc == 0; i++) {
+	for (size_t i = 0; i < d->n_vols; i++) {
 		struct disk_volume *v = &d->vol[i];
+		AUTO(blockdev_unref) struct blockdev *bd = NULL;
 
-		if (v->n)
-			rc = add_view(d, VIEW_PARTITION, v, v->plain ? v->plain->size : v->size, NULL, v->n);
+		if (strcmp(v->plain ? v->inside : v->what, "lvm"))
+			continue;
+		bd = open_volume(d, v, err);
+		if (!bd)
+			return -ENOMEM;
+		volume_read_lvm(v, bd);
 	}
-	if (rc == 0)
-		rc = add_view(d, VIEW_STORED_RAW, NULL, stored, "encrypted/disk.raw", 0);
-	if (rc == 0)
-		rc = add_view(d, VIEW_STORED_VHD, NULL, d->vhd ? d->source->size : vhd_size(stored),
-			      "encrypted/disk.vhd", 0);
-	return rc;
+	return 0;
 }
 
 /* With partial a table that is damaged beyond use leaves the bytes themselves. */
@@ -189,9 +156,9 @@ struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 	if (!d->stored || read_table(d, err) < 0)
 		return NULL;
 	make_id(d);
-	if (open_volumes(d, &ctx, err) < 0)
+	if (open_volumes(d, &ctx, err) < 0 || read_lvm(d, err) < 0)
 		return NULL;
-	if (list_views(d) < 0)
+	if (disk_list_views(d) < 0)
 		return error_null(err, ENOMEM, "out of memory");
 	return TAKE(d);
 }
@@ -317,8 +284,10 @@ int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error
 			bd = stack_vhdx(bd, d->id, err);
 		break;
 	case VIEW_PARTITION:
-		bd = w->vol->plain ? blockdev_ref(w->vol->plain)
-				   : stack_partition(d->stored, w->vol->start, w->vol->size, err);
+		bd = open_volume(d, w->vol, err);
+		break;
+	case VIEW_LOGICAL:
+		bd = stack_logical(open_volume(d, w->vol, err), w->vol->lvm, w->lv, err);
 		break;
 	case VIEW_STORED_RAW:
 		bd = blockdev_ref(d->stored);

@@ -47,6 +47,7 @@ void disk_unref(struct disk *d);
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
 
 /* Views: "disk.raw", "disk.vhd", "disk.vhdx" (a disk of at most 64 TiB), "p1.raw", …,
+ * "<vg>-<lv>.raw" (logical volumes that lie in one piece or more on one partition),
  * "encrypted/disk.raw", "encrypted/disk.vhd".
  * The list is fixed after disk_open(). */
 struct disk_view { const char *name; uint64_t size; };

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between disk.c, detached.c and info.c. */
+/* Between disk.c, detached.c, views.c and info.c. */
 #ifndef ADE_FS_IMAGE_DISK_PRIVATE_H
 #define ADE_FS_IMAGE_DISK_PRIVATE_H
 
 #include "fs/image/volumes.h"
 
-enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_VHDX, VIEW_PARTITION, VIEW_STORED_RAW, VIEW_STORED_VHD };
+enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_VHDX, VIEW_PARTITION, VIEW_LOGICAL, VIEW_STORED_RAW,
+		 VIEW_STORED_VHD };
 
 struct view {
 	enum view_kind kind;
-	struct disk_volume *vol;	/* of VIEW_PARTITION */
+	struct disk_volume *vol;	/* of VIEW_PARTITION, VIEW_LOGICAL */
+	struct lvm_lv *lv;		/* of VIEW_LOGICAL */
 	char *name;
 	struct disk_view pub;
 };
@@ -26,9 +28,12 @@ struct disk {
 	size_t n_vols;
 	struct view *view;
 	size_t n_views;
-	uint64_t raw_size;
+	uint64_t raw_size;		/* of disk.raw */
 	uint8_t id[16];			/* of the VHDs and VHDXs made from it */
 };
+
+/* Fills view and raw_size.  0 or -ENOMEM. */
+int disk_list_views(struct disk *d);
 
 /* Detached LUKS headers: those that the user named, and an ADE OS disk's own. */
 int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err);

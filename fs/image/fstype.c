@@ -17,8 +17,9 @@ static const struct {
 	{ 3, "NTFS    ", 8, "ntfs" },	   { 3, "EXFAT   ", 8, "exfat" },
 	{ 3, "ReFS", 4, "refs" },	   { 0, "XFSB", 4, "xfs" },
 	{ 0x36, "FAT1", 4, "vfat" },	   { 0x52, "FAT32", 5, "vfat" },
-	{ 512, "LABELONE", 8, "lvm" },	   { 4086, "SWAPSPACE2", 10, "swap" },
-	{ 0x10040, "_BHRfS_M", 8, "btrfs" },
+	{ 512, "LABELONE", 8, "lvm" },	   { 0, "LABELONE", 8, "lvm" },
+	{ 1024, "LABELONE", 8, "lvm" },	   { 1536, "LABELONE", 8, "lvm" },
+	{ 4086, "SWAPSPACE2", 10, "swap" }, { 0x10040, "_BHRfS_M", 8, "btrfs" },
 };
 
 static const char *ext_version(const uint8_t *f)

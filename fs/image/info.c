@@ -66,6 +66,37 @@ static void describe_encryption(json_t *o, const struct disk_volume *v)
 		json_object_set_new(o, "encrypted_bytes", json_integer((json_int_t)v->encrypted_size));
 }
 
+static const char *view_of(const struct disk *d, const struct lvm_lv *lv)
+{
+	for (size_t i = 0; i < d->n_views; i++)
+		if (d->view[i].lv == lv)
+			return d->view[i].name;
+	return NULL;
+}
+
+/* {vg, logical_volumes: [{name, size, view, inside | reason}]}; parts of
+ * other volumes are left out. */
+static json_t *logical_volumes(const struct disk *d, const struct lvm *l)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < l->n_lvs; i++) {
+		const struct lvm_lv *lv = &l->lv[i];
+		json_t *o = lv->visible ? json_pack("{s:s}", "name", lv->name) : NULL;
+
+		if (!o)
+			continue;
+		if (!lv->reason[0])
+			json_object_set_new(o, "size", json_integer((json_int_t)lv->size));
+		set_text(o, "view", view_of(d, lv));
+		set_text(o, "inside", lv->inside);
+		set_text(o, "reason", lv->reason);
+		json_array_append_new(list, o);
+	}
+	return json_pack("{s:s, s:o, s:b}", "vg", l->vg, "logical_volumes", list, "damaged_copy",
+			 l->damaged_copy);
+}
+
 static json_t *describe(const struct disk *d, size_t i)
 {
 	const struct disk_volume *v = &d->vol[i];
@@ -82,6 +113,9 @@ static json_t *describe(const struct disk *d, size_t i)
 		json_object_set_new(o, "table_size", json_integer((json_int_t)p->stored_size));
 	if (v->format != VOLUME_PLAIN)
 		describe_encryption(o, v);
+	if (v->lvm)
+		json_object_set_new(o, "lvm", logical_volumes(d, v->lvm));
+	set_text(o, "lvm_reason", v->lvm_why.text);
 	set_text(o, "reason", v->why.text);
 	set_text(o, "next", v->why.next);
 	return o;

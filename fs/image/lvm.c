@@ -1,36 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/lvm.h"
 #include "crypto/bytes.h"
+#include "fs/image/lvm_private.h"
 #include "fs/image/lvmtext.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define SECTOR 512u
-#define LABEL_SECTORS 4u
-#define AREAS_MAX 16u
-
-static const char mda_magic[] = " LVM2 x[5A%r0N*>";
-
-struct label {
-	char id[33];			/* the physical volume's, without dashes */
-	uint64_t mda[AREAS_MAX];	/* bytes */
-	unsigned n_mdas;
-};
-
-uint32_t lvm_crc(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint32_t crc = 0xf597a6cf;
-
-	while (len--) {
-		crc ^= *p++;
-		for (int k = 0; k < 8; k++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-	}
-	return crc;
-}
 
 void lvm_free(struct lvm *l)
 {
@@ -40,89 +16,6 @@ void lvm_free(struct lvm *l)
 		free(l->lv[i].segment);
 	free(l->lv);
 	free(l);
-}
-
-static int parse_label(const uint8_t *s, unsigned sector, struct label *out)
-{
-	uint32_t at = le32(s + 20);
-	bool metadata = false;
-
-	if (memcmp(s, "LABELONE", 8) || memcmp(s + 24, "LVM2 001", 8))
-		return -ENOENT;
-	if (le64(s + 8) != sector || lvm_crc(s + 20, SECTOR - 20) != le32(s + 16) ||
-	    at < 32 || at > SECTOR - 56)
-		return -EBADMSG;
-	memcpy(out->id, s + at, 32);
-	/* two lists of (offset, size), each closed by an offset of 0: data, then metadata */
-	for (at += 40; at + 16 <= SECTOR; at += 16) {
-		uint64_t off = le64(s + at);
-
-		if (!off && metadata)
-			return 0;
-		if (!off)
-			metadata = true;
-		else if (metadata && out->n_mdas < AREAS_MAX)
-			out->mda[out->n_mdas++] = off;
-	}
-	return -EBADMSG;
-}
-
-static int find_label(struct blockdev *pv, struct label *out)
-{
-	int worst = -ENOENT;
-
-	for (unsigned i = 0; i < LABEL_SECTORS && (i + 1) * SECTOR <= pv->size; i++) {
-		uint8_t s[SECTOR];
-		int rc = blockdev_pread(pv, s, SECTOR, i * SECTOR);
-
-		if (rc < 0)
-			return rc;
-		*out = (struct label){ .n_mdas = 0 };
-		rc = parse_label(s, i, out);
-		if (rc == 0)
-			return 0;
-		if (rc == -EBADMSG)
-			worst = rc;
-	}
-	return worst;
-}
-
-/* The area's text, malloc'ed; its ring begins behind the header. */
-static int read_text(struct blockdev *pv, uint64_t mda, char **text, size_t *len)
-{
-	uint8_t h[SECTOR];
-	uint64_t size, off, bytes, first;
-	AUTO(free) char *buf = NULL;
-	int rc = range_fits(mda, SECTOR, pv->size) ? blockdev_pread(pv, h, SECTOR, mda) : -EBADMSG;
-
-	if (rc < 0)
-		return rc;
-	size = le64(h + 32);
-	off = le64(h + 40);
-	bytes = le64(h + 48);
-	if (lvm_crc(h + 4, SECTOR - 4) != le32(h) || memcmp(h + 4, mda_magic, 16) ||
-	    le32(h + 20) != 1 || le64(h + 24) != mda || !range_fits(mda, size, pv->size))
-		return -EBADMSG;
-	if (!off || le32(h + 60) & 1)
-		return -ENODATA;	/* empty, or to be ignored */
-	if (size <= SECTOR || off < SECTOR || off >= size || !bytes || bytes > LVM_TEXT_MAX ||
-	    bytes > size - SECTOR)
-		return -EBADMSG;
-	buf = malloc((size_t)bytes);
-	if (!buf)
-		return -ENOMEM;
-	first = bytes < size - off ? bytes : size - off;
-	rc = blockdev_pread(pv, buf, (size_t)first, mda + off);
-	if (rc == 0)
-		rc = blockdev_pread(pv, buf + first, (size_t)(bytes - first), mda + SECTOR);
-	if (rc == 0 && lvm_crc(buf, (size_t)bytes) != le32(h + 56))
-		rc = -EBADMSG;
-	if (rc < 0)
-		return rc;
-	*len = (size_t)bytes;
-	*text = buf;
-	buf = NULL;
-	return 0;
 }
 
 static bool copy_name(char *to, const struct lvmnode *n)
@@ -152,6 +45,7 @@ struct group {
 	const struct lvmtext *t;
 	const struct lvmnode *vg, *pv;	/* pv: the row of the volume that we read */
 	uint64_t pe_start, pe_count, pv_size;	/* sectors, extents, bytes */
+	bool missing;			/* the group went on without this volume */
 	struct lvm *l;
 };
 
@@ -184,11 +78,13 @@ static bool place_segment(const struct group *g, const struct lvmnode *n, struct
 		 pv->kind != LVMNODE_STRING || lvmtext_next(g->t, at))
 		refuse(lv, "a segment of it is malformed");
 	else if (pv->text_len != g->pv->key_len || memcmp(pv->text, g->pv->key, pv->text_len))
-		refuse(lv, "it lies on another physical volume, %.*s",
+		refuse(lv, "it lies on %.*s, not on this physical volume alone",
 		       (int)(pv->text_len < 32 ? pv->text_len : 32), pv->text);
+	else if (g->missing)
+		refuse(lv, "its group went on while this physical volume was missing");
 	else if (!range_fits(at->number, s->count, g->pe_count) ||
 		 !mul_u64(at->number, g->l->extent_size, &pe_bytes) ||
-		 !add_u64(g->pe_start * SECTOR, pe_bytes, &s->pv_off) ||
+		 !add_u64(g->pe_start * LVM_SECTOR, pe_bytes, &s->pv_off) ||
 		 !mul_u64(s->count, g->l->extent_size, &pe_bytes) ||
 		 !range_fits(s->pv_off, pe_bytes, g->pv_size))
 		refuse(lv, "it reaches past the end of its physical volume");
@@ -226,6 +122,16 @@ static int read_segments(const struct group *g, const struct lvmnode *n, struct 
 	return 0;
 }
 
+static bool has_flag(const struct lvmtext *t, const struct lvmnode *in, const char *list,
+		     const char *flag)
+{
+	const struct lvmnode *f = lvmtext_first(t, lvmtext_get(t, in, list, LVMNODE_LIST));
+
+	while (f && !lvmtext_is(f, flag))
+		f = lvmtext_next(t, f);
+	return f != NULL;
+}
+
 static int read_lvs(struct group *g)
 {
 	const struct lvmnode *all = lvmtext_get(g->t, g->vg, "logical_volumes", LVMNODE_SECTION);
@@ -238,73 +144,169 @@ static int read_lvs(struct group *g)
 		return -ENOMEM;
 	for (const struct lvmnode *n = lvmtext_first(g->t, all); n; n = lvmtext_next(g->t, n)) {
 		struct lvm_lv *lv = &g->l->lv[g->l->n_lvs++];
-		const struct lvmnode *flag = lvmtext_get(g->t, n, "status", LVMNODE_LIST);
 		int rc;
 
 		if (n->kind != LVMNODE_SECTION || !copy_name(lv->name, n))
 			return -EBADMSG;
-		for (flag = lvmtext_first(g->t, flag); flag; flag = lvmtext_next(g->t, flag))
-			lv->visible = lv->visible || lvmtext_is(flag, "VISIBLE");
+		lv->visible = has_flag(g->t, n, "status", "VISIBLE");
 		rc = read_segments(g, n, lv);
 		if (rc < 0)
 			return rc;
-		if (lv->reason[0])
-			lv->size = lv->n_segments = 0;
 	}
 	return 0;
 }
 
-static int read_group(struct group *g, const char *pv_id)
+static struct lvm_lv *lv_named(const struct lvm *l, const struct lvmnode *name)
 {
-	const struct lvmnode *pv;
-	uint64_t sectors;
+	for (size_t i = 0; name && i < l->n_lvs; i++)
+		if (lvmtext_is(name, l->lv[i].name))
+			return &l->lv[i];
+	return NULL;
+}
 
-	for (g->vg = lvmtext_first(g->t, g->t->node); g->vg && g->vg->kind != LVMNODE_SECTION;)
-		g->vg = lvmtext_next(g->t, g->vg);
-	if (!g->vg || !copy_name(g->l->vg, g->vg) ||
-	    !lvmtext_number(g->t, g->vg, "extent_size", &sectors) || !sectors ||
-	    !mul_u64(sectors, SECTOR, &g->l->extent_size))
-		return -EBADMSG;
-	pv = lvmtext_get(g->t, g->vg, "physical_volumes", LVMNODE_SECTION);
+/* A snapshot joins two linear volumes by a third, hidden one: its store holds
+ * no volume's bytes, and while it is merged its origin holds only a part. */
+static void refuse_snapshots(const struct group *g)
+{
+	const struct lvmnode *all = lvmtext_get(g->t, g->vg, "logical_volumes", LVMNODE_SECTION);
+
+	for (const struct lvmnode *n = lvmtext_first(g->t, all); n; n = lvmtext_next(g->t, n)) {
+		for (const struct lvmnode *s = lvmtext_first(g->t, n); s; s = lvmtext_next(g->t, s)) {
+			const struct lvmnode *merging = lvmtext_get(g->t, s, "merging_store", LVMNODE_STRING);
+			struct lvm_lv *store = lv_named(g->l, merging ? merging : lvmtext_get(
+				g->t, s, "cow_store", LVMNODE_STRING));
+			struct lvm_lv *origin = merging ? lv_named(g->l, lvmtext_get(
+				g->t, s, "origin", LVMNODE_STRING)) : NULL;
+
+			if (store)
+				refuse(store, "it is a snapshot");
+			if (origin)
+				refuse(origin, "a snapshot is being merged into it");
+		}
+	}
+}
+
+static int read_pv(struct group *g, const char *pv_id)
+{
+	const struct lvmnode *pv = lvmtext_get(g->t, g->vg, "physical_volumes", LVMNODE_SECTION);
+	uint64_t bytes;
+
 	for (pv = lvmtext_first(g->t, pv); pv; pv = lvmtext_next(g->t, pv))
 		if (same_id(lvmtext_get(g->t, pv, "id", LVMNODE_STRING), pv_id))
 			break;
 	g->pv = pv;
 	if (!pv || !lvmtext_number(g->t, pv, "pe_start", &g->pe_start) ||
 	    !lvmtext_number(g->t, pv, "pe_count", &g->pe_count) ||
-	    !mul_u64(g->pe_start, SECTOR, &sectors))
+	    !mul_u64(g->pe_start, LVM_SECTOR, &bytes))
 		return -EBADMSG;
-	return read_lvs(g);
+	g->missing = has_flag(g->t, pv, "flags", "MISSING") || has_flag(g->t, pv, "status", "MISSING");
+	return 0;
+}
+
+static int read_group(struct group *g, const char *pv_id)
+{
+	uint64_t sectors;
+	int rc;
+
+	if (!copy_name(g->l->vg, g->vg) ||
+	    !lvmtext_number(g->t, g->vg, "extent_size", &sectors) || !sectors ||
+	    !mul_u64(sectors, LVM_SECTOR, &g->l->extent_size))
+		return -EBADMSG;
+	rc = read_pv(g, pv_id);
+	if (rc == 0)
+		rc = read_lvs(g);
+	if (rc < 0)
+		return rc;
+	refuse_snapshots(g);
+	for (size_t i = 0; i < g->l->n_lvs; i++)
+		if (g->l->lv[i].reason[0])
+			g->l->lv[i].size = g->l->lv[i].n_segments = 0;
+	return 0;
+}
+
+/* The metadata of one area. */
+struct copy {
+	char *text;
+	struct lvmtext *t;
+	const struct lvmnode *vg;
+	uint64_t seqno;
+};
+
+static void copy_release(struct copy *c)
+{
+	lvmtext_free(c->t);
+	free(c->text);
+	*c = (struct copy){ 0 };
+}
+
+static int copy_read(struct blockdev *pv, uint64_t mda, struct copy *c, struct error *err)
+{
+	size_t len = 0;
+	int rc = lvm_area_text(pv, mda, &c->text, &len);
+
+	if (rc < 0)
+		return rc;
+	c->t = lvmtext_parse(c->text, len, err);
+	if (!c->t)
+		return err->code == ENOMEM ? -ENOMEM : -EBADMSG;
+	c->vg = lvmtext_first(c->t, c->t->node);
+	while (c->vg && c->vg->kind != LVMNODE_SECTION)
+		c->vg = lvmtext_next(c->t, c->vg);
+	return lvmtext_number(c->t, c->vg, "seqno", &c->seqno) ? 0 : -EBADMSG;
+}
+
+/* The newest valid copy of the metadata.  0, -ENODATA: there is none at all,
+ * -EBADMSG, codes of the reader. */
+static int newest_copy(struct blockdev *pv, const struct lvm_label *label, struct copy *best,
+		       struct lvm *l)
+{
+	int worst = -ENODATA;
+
+	for (unsigned i = 0; i < label->n_mdas; i++) {
+		struct error err = ERROR_INIT;
+		struct copy c = { 0 };
+		int rc = copy_read(pv, label->mda[i], &c, &err);
+
+		if (rc == 0 && (!best->t || c.seqno > best->seqno)) {
+			copy_release(best);
+			*best = c;
+			continue;
+		}
+		copy_release(&c);
+		if (rc < 0 && rc != -ENODATA)
+			worst = rc;
+	}
+	l->damaged_copy = best->t && worst != -ENODATA;
+	return best->t ? 0 : worst;
+}
+
+static int find_group(struct blockdev *pv, struct lvm *l, struct error *err)
+{
+	__attribute__((cleanup(copy_release))) struct copy c = { 0 };
+	struct group g = { .pv_size = pv->size, .l = l };
+	struct lvm_label label;
+	int rc = lvm_label_find(pv, &label);
+
+	if (rc < 0)
+		return error_set(err, -rc, rc == -ENOENT ? "there is no LVM label" :
+				 "the LVM label cannot be read");
+	rc = newest_copy(pv, &label, &c, l);
+	if (rc == -ENODATA)
+		return error_set(err, ENOTSUP, "this physical volume keeps no LVM metadata: it is "
+				 "on another disk of the group, or the volume is in no group");
+	if (rc < 0)
+		return error_set(err, -rc, "no copy of the LVM metadata is readable");
+	g.t = c.t;
+	g.vg = c.vg;
+	rc = read_group(&g, label.id);
+	return rc < 0 ? error_set(err, -rc, "the LVM metadata makes no sense") : 0;
 }
 
 struct lvm *lvm_read(struct blockdev *pv, struct error *err)
 {
 	AUTO(lvm_free) struct lvm *l = calloc(1, sizeof(*l));
-	AUTO(lvmtext_free) struct lvmtext *t = NULL;
-	AUTO(free) char *text = NULL;
-	struct group g = { .pv_size = pv->size, .l = l };
-	struct label label;
-	size_t len = 0;
-	struct lvm *done;
-	int rc = l ? find_label(pv, &label) : -ENOMEM;
 
-	if (rc < 0)
-		return error_null(err, -rc, rc == -ENOENT ? "there is no LVM label" :
-				  "the LVM label cannot be read");
-	rc = -ENODATA;
-	for (unsigned i = 0; i < label.n_mdas && !text; i++)
-		rc = read_text(pv, label.mda[i], &text, &len);
-	if (!text)
-		return error_null(err, rc == -ENODATA ? EBADMSG : -rc,
-				  "this physical volume holds no readable LVM metadata");
-	t = lvmtext_parse(text, len, err);
-	if (!t)
-		return NULL;
-	g.t = t;
-	rc = read_group(&g, label.id);
-	if (rc < 0)
-		return error_null(err, -rc, "the LVM metadata makes no sense");
-	done = l;
-	l = NULL;
-	return done;
+	if (!l)
+		return error_null(err, ENOMEM, "out of memory");
+	return find_group(pv, l, err) < 0 ? NULL : TAKE(l);
 }

@@ -21,6 +21,7 @@ struct lvm_lv {
 	char name[LVM_NAME_MAX + 1];
 	bool visible;			/* false: a part of another one, such as a pool's data */
 	char reason[128];		/* why it cannot be opened; empty: it can */
+	const char *inside;		/* for who opens it: what it holds; lvm_read() leaves NULL */
 	uint64_t size;			/* bytes; 0 with a reason */
 	struct lvm_segment *segment;	/* without gaps, from extent 0 */
 	size_t n_segments;
@@ -29,12 +30,14 @@ struct lvm_lv {
 struct lvm {
 	char vg[LVM_NAME_MAX + 1];
 	uint64_t extent_size;		/* bytes */
+	bool damaged_copy;		/* not all copies could be read; the newest of the rest was used */
 	struct lvm_lv *lv;		/* in the metadata's order */
 	size_t n_lvs;
 };
 
-/* NULL: ENOENT (no LVM label here), EBADMSG (damaged), codes of the reader.
- * pv is borrowed. */
+/* Of several metadata areas the one with the highest seqno counts.  NULL:
+ * ENOENT (no LVM label here), EBADMSG (damaged), ENOTSUP (no metadata on this
+ * volume), codes of the reader.  pv is borrowed. */
 struct lvm *lvm_read(struct blockdev *pv, struct error *err);
 void lvm_free(struct lvm *l);
 

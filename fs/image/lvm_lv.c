@@ -123,7 +123,6 @@ struct blockdev *lvm_lv_open(struct blockdev *pv, const struct lvm *l, const str
 		free(to);
 		return error_null(err, EINVAL, "logical volume %s does not fit its physical volume", lv->name);
 	}
-	blockdev_init(&to->bd, &linear_ops, low, lv->size);
-	low = NULL;
+	blockdev_init(&to->bd, &linear_ops, TAKE(low), lv->size);
 	return &to->bd;
 }

@@ -148,7 +148,6 @@ struct lvmtext *lvmtext_parse(const char *text, size_t len, struct error *err)
 {
 	AUTO(lvmtext_free) struct lvmtext *t = calloc(1, sizeof(*t));
 	struct cursor c = { text, text + len, t, 64 };
-	struct lvmtext *done;
 
 	if (t)
 		t->node = calloc(c.room, sizeof(*t->node));
@@ -160,9 +159,7 @@ struct lvmtext *lvmtext_parse(const char *text, size_t len, struct error *err)
 	if (!parse_inside(&c, 0, 0) || peek(&c) || c.p != c.end)
 		return error_null(err, EBADMSG, "the LVM metadata text is malformed at byte %zu",
 				  (size_t)(c.p - text));
-	done = t;
-	t = NULL;
-	return done;
+	return TAKE(t);
 }
 
 const struct lvmnode *lvmtext_first(const struct lvmtext *t, const struct lvmnode *in)

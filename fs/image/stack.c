@@ -22,6 +22,12 @@ struct blockdev *stack_partition(struct blockdev *stored, uint64_t off, uint64_t
 	return slice_open(blockdev_ref(stored), off, len, err);
 }
 
+struct blockdev *stack_logical(struct blockdev *pv, const struct lvm *l, const struct lvm_lv *lv,
+			       struct error *err)
+{
+	return lvm_lv_open(pv, l, lv, err);
+}
+
 struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err)
 {
 	return vhd_shell_open(view, id, err);

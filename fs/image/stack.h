@@ -22,6 +22,10 @@ struct blockdev *stack_decrypted(struct blockdev *stored, const struct partition
 struct blockdev *stack_partition(struct blockdev *stored, uint64_t off, uint64_t len,
 				 struct error *err);
 
+/* A linear logical volume.  Takes pv; the other two are borrowed for the call. */
+struct blockdev *stack_logical(struct blockdev *pv, const struct lvm *l, const struct lvm_lv *lv,
+			       struct error *err);
+
 /* Any view as a fixed VHD.  Takes view. */
 struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err);
 

@@ -20,6 +20,7 @@ struct reader reader_over(struct blockdev *bd)
 void disk_volume_release(struct disk_volume *v)
 {
 	blockdev_unref(v->plain);
+	lvm_free(v->lvm);
 	free(v->protectors);
 }
 

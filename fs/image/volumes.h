@@ -10,6 +10,7 @@
 #include "crypto/bitlocker/bitlocker.h"
 #include "crypto/volume.h"
 #include "fs/image/disk.h"
+#include "fs/image/lvm.h"
 #include "fs/image/partitions.h"
 
 enum volume_format { VOLUME_PLAIN, VOLUME_BITLOCKER, VOLUME_LUKS };
@@ -36,6 +37,8 @@ struct disk_volume {
 	uint64_t encrypted_size;
 	uint64_t header_bytes;		/* LUKS in front: bytes before the plaintext */
 	struct blockdev *plain;		/* the plaintext, when open and encrypted */
+	struct lvm *lvm;		/* what an LVM physical volume holds, in plain or stored */
+	struct error lvm_why;		/* why that could not be read */
 };
 
 /* What an attempt to unlock may use; shared by all volumes of a disk. */
@@ -62,6 +65,9 @@ void bitlocker_volume_open(struct disk_volume *v, struct blockdev *container,
  * detached one). */
 void luks_volume_open(struct disk_volume *v, struct blockdev *header, struct blockdev *container,
 		      struct unlock_context *ctx);
+/* plain (borrowed), the volume's bytes as they are to be read, is an LVM
+ * physical volume: fills v->lvm or v->lvm_why. */
+void volume_read_lvm(struct disk_volume *v, struct blockdev *plain);
 void disk_volume_release(struct disk_volume *v);
 
 /* Note why v is not open; the state follows from the code. */

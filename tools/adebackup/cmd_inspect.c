@@ -47,6 +47,28 @@ static void print_protectors(const json_t *list)
 		       text_of(p, "guid"), strcmp(text_of(p, "kind"), "external-key") ? "" : ".BEK");
 }
 
+static void print_logical_volumes(const json_t *lvm)
+{
+	const json_t *lv;
+	size_t i;
+
+	if (!lvm)
+		return;
+	print_line("vg", text_of(lvm, "vg"));
+	if (json_is_true(json_object_get(lvm, "damaged_copy")))
+		print_line("warning", "a copy of the LVM metadata is damaged, another was read");
+	json_array_foreach(json_object_get(lvm, "logical_volumes"), i, lv) {
+		printf("      %-10s %s  ", i ? "" : "volumes", text_of(lv, "name"));
+		if (text_of(lv, "reason")[0]) {
+			printf("cannot be opened: %s\n", text_of(lv, "reason"));
+			continue;
+		}
+		print_size(number_of(lv, "size"));
+		printf("  %s  %s\n", text_of(lv, "inside")[0] ? text_of(lv, "inside") : "unknown",
+		       text_of(lv, "view"));
+	}
+}
+
 static void print_partition(const json_t *p)
 {
 	bool encrypted = json_object_get(p, "protectors") != NULL;
@@ -67,6 +89,8 @@ static void print_partition(const json_t *p)
 	print_line("header", text_of(p, "header"));
 	print_line("opened by", text_of(p, "opened_by"));
 	print_line("inside", text_of(p, "inside"));
+	print_logical_volumes(json_object_get(p, "lvm"));
+	print_line("lvm", text_of(p, "lvm_reason"));
 	print_protectors(json_object_get(p, "protectors"));
 	print_line("because", text_of(p, "reason"));
 	print_line("next", text_of(p, "next"));
