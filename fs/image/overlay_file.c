@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/image/overlay_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+void overlay_file_close(struct overlay_file *f)
+{
+	if (!f)
+		return;
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->name);
+	free(f);
+}
+
+static struct overlay_file *file_new(const char *name, struct error *err)
+{
+	struct overlay_file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return error_null(err, ENOMEM, "out of memory");
+	f->fd = -1;
+	f->name = strdup(name);
+	if (!f->name) {
+		free(f);
+		return error_null(err, ENOMEM, "out of memory");
+	}
+	return f;
+}
+
+static int lock(const struct overlay_file *f, struct error *err)
+{
+	while (flock(f->fd, (f->writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return error_set(err, errno, "the overlay cannot be locked: %s",
+					 strerror(errno));
+		error_set(err, EBUSY, "the overlay is in use");
+		error_next(err, "unmount what uses it (adebackup mounts), or name another overlay file");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int check_file(const struct overlay_file *f, struct error *err)
+{
+	struct overlay_layout layout;
+	struct stat st;
+
+	if (fstat(f->fd, &st) < 0)
+		return error_set(err, errno, "%s", strerror(errno));
+	if (f->info.plaintext && (st.st_mode & 077)) {
+		error_set(err, EACCES, "others may read this overlay, and it holds plaintext");
+		error_next(err, "chmod 600 %s", f->name);
+		return -EACCES;
+	}
+	if (overlay_layout(f->info.size, &layout) || (uint64_t)st.st_size < layout.end) {
+		error_set(err, EBADMSG, "the overlay file is cut short");
+		error_next(err, "restore it from a copy");
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+static int read_header(struct overlay_file *f, struct error *err)
+{
+	uint8_t header[OVERLAY_HEADER_BYTES];
+	ssize_t n;
+
+	do
+		n = pread(f->fd, header, sizeof(header), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_set(err, errno, "the overlay cannot be read: %s", strerror(errno));
+	return overlay_header_read(header, (size_t)n, &f->info, err);
+}
+
+static int open_file(struct overlay_file *f, struct error *err)
+{
+	struct stat st;
+
+	f->fd = open(f->name, (f->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (f->fd < 0)
+		return error_set(err, errno, "the overlay cannot be opened: %s", strerror(errno));
+	if (fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		error_set(err, EINVAL, "an overlay is a regular file, which this is not");
+		error_next(err, "name a file, a folder of overlays, or tmp");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+struct overlay_file *overlay_file_open(const char *path, enum overlay_access access,
+				       struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = file_new(path, err);
+	int rc;
+
+	if (!f)
+		return NULL;
+	f->writable = access == OVERLAY_WRITE;
+	rc = open_file(f, err);
+	if (!rc)
+		rc = read_header(f, err);	/* first: what is no overlay is never locked */
+	if (!rc)
+		rc = lock(f, err);
+	if (!rc)
+		rc = check_file(f, err);
+	if (rc)
+		error_object(err, "%s", path);
+	return rc ? NULL : TAKE(f);
+}
+
+static int write_header(struct overlay_file *f, const struct overlay_info *want, struct error *err)
+{
+	uint8_t header[OVERLAY_HEADER_BYTES];
+	struct overlay_layout layout;
+	ssize_t n;
+
+	f->info = *want;
+	f->fresh = f->writable = true;
+	if (overlay_layout(want->size, &layout))
+		return error_set(err, EINVAL, "no overlay can lie over %llu bytes",
+				 (unsigned long long)want->size);
+	if (overlay_header_write(want, header))
+		return error_set(err, ENOMEM, "the overlay's header cannot be made");
+	if (ftruncate(f->fd, (off_t)layout.end) < 0)
+		return error_set(err, errno, "a sparse file of %llu bytes cannot be made here: %s",
+				 (unsigned long long)layout.end, strerror(errno));
+	n = pwrite(f->fd, header, sizeof(header), 0);
+	if (n != (ssize_t)sizeof(header))
+		return error_set(err, n < 0 ? errno : ENOSPC, "the overlay cannot be written: %s",
+				 strerror(n < 0 ? errno : ENOSPC));
+	return 0;
+}
+
+static int sync_folder(const char *path, struct error *err)
+{
+	AUTO(free) char *copy = strdup(path);
+	AUTO(fd) int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd < 0 || fsync(fd) < 0)
+		return error_set(err, errno ? errno : ENOMEM, "the overlay's folder cannot be synced: %s",
+				 strerror(errno));
+	return 0;
+}
+
+/* Under `draft` until it is whole.  0, 1: somebody else was faster, or -errno. */
+static int make_at(struct overlay_file *f, const char *draft, const struct overlay_info *want,
+		   struct error *err)
+{
+	int rc;
+
+	f->fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (f->fd < 0)
+		return error_set(err, errno, "the overlay cannot be made: %s", strerror(errno));
+	rc = write_header(f, want, err);
+	if (!rc)
+		rc = lock(f, err);
+	if (!rc && fsync(f->fd) < 0)
+		rc = error_set(err, errno, "the overlay cannot be synced: %s", strerror(errno));
+	if (!rc && renameat2(AT_FDCWD, draft, AT_FDCWD, f->name, RENAME_NOREPLACE) < 0)
+		rc = errno == EEXIST ? 1 : error_set(err, errno, "the overlay cannot be named: %s",
+						     strerror(errno));
+	if (rc)
+		unlink(draft);
+	return rc ? rc : sync_folder(f->name, err);
+}
+
+/* NULL without words: somebody else was faster. */
+static struct overlay_file *make(const char *path, const struct overlay_info *want, struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = file_new(path, err);
+	AUTO(free) char *draft = NULL;
+	int rc;
+
+	if (!f || asprintf(&draft, "%s.%ld.new", path, (long)getpid()) < 0) {
+		draft = NULL;
+		return error_null(err, ENOMEM, "out of memory");
+	}
+	rc = make_at(f, draft, want, err);
+	if (rc < 0)
+		error_object(err, "%s", path);
+	return rc ? NULL : TAKE(f);
+}
+
+struct overlay_file *overlay_file_use(const char *path, const struct overlay_info *want,
+				      struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = NULL;
+
+	error_clear(err);
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		f = make(path, want, err);
+		if (f || (err && err->code))
+			return TAKE(f);
+	}
+	f = overlay_file_open(path, OVERLAY_WRITE, err);
+	if (f && overlay_match(&f->info, want, err)) {
+		error_object(err, "%s", path);
+		return NULL;
+	}
+	return TAKE(f);
+}
+
+struct overlay_file *overlay_file_temporary(const struct overlay_info *want, struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = file_new("tmp", err);
+	const char *dir = getenv("TMPDIR");
+	AUTO(free) char *path = NULL;
+	int rc;
+
+	if (!dir || !*dir)
+		dir = "/var/tmp";
+	if (!f || asprintf(&path, "%s/adebackup-overlay.XXXXXX", dir) < 0) {
+		path = NULL;
+		return error_null(err, ENOMEM, "out of memory");
+	}
+	f->temporary = true;
+	f->fd = mkostemp(path, O_CLOEXEC);
+	if (f->fd < 0)
+		rc = error_set(err, errno, "no temporary file can be made: %s", strerror(errno));
+	else
+		rc = unlink(path) < 0 ? error_set(err, errno, "%s", strerror(errno))
+				      : write_header(f, want, err);
+	if (rc) {
+		error_object(err, "%s", dir);
+		error_next(err, "set TMPDIR to a folder with room, or name an overlay file");
+	}
+	return rc ? NULL : TAKE(f);
+}
