@@ -49,6 +49,22 @@ struct key_ring *key_ring_new(const uint8_t vault_id[VAULT_ID_BYTES], struct err
 	return key_ring_load(vault_id, m, err);
 }
 
+struct key_ring *key_ring_grow(const struct key_ring *r, struct error *err)
+{
+	size_t len = secret_len(r->bytes);
+	AUTO(secret_free) struct secret *more = NULL;
+
+	if (key_ring_epoch(r) == EPOCHS_MAX)
+		return error_null(err, E2BIG, "the vault has had %u keys, more are not provided for", EPOCHS_MAX);
+	more = secret_new(len + MASTER_KEY_BYTES);
+	if (!more)
+		return error_null(err, ENOMEM, "out of memory");
+	memcpy(secret_data(more), secret_bytes(r->bytes), len);
+	if (getrandom(secret_data(more) + len, MASTER_KEY_BYTES, 0) != MASTER_KEY_BYTES)
+		return error_null(err, EIO, "the system gives no random numbers");
+	return key_ring_load(r->vault_id, more, err);
+}
+
 const struct secret *key_ring_bytes(const struct key_ring *r)
 {
 	return r->bytes;

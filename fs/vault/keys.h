@@ -25,6 +25,8 @@ struct key_ring *key_ring_new(const uint8_t vault_id[VAULT_ID_BYTES], struct err
 /* From the ring's stored bytes: epochs * 32.  NULL: EBADMSG, ENOMEM. */
 struct key_ring *key_ring_load(const uint8_t vault_id[VAULT_ID_BYTES], const struct secret *bytes,
 			       struct error *err);
+/* The same ring and one fresh master key more.  NULL: ENOMEM, EIO, E2BIG (EPOCHS_MAX). */
+struct key_ring *key_ring_grow(const struct key_ring *r, struct error *err);
 void key_ring_free(struct key_ring *r);
 
 const struct secret *key_ring_bytes(const struct key_ring *r);	/* borrowed; to seal in a slot */

@@ -303,3 +303,54 @@ int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const st
 	error_next(err, "`adebackup key list` shows the slots to whoever can open the vault.");
 	return -EKEYREJECTED;
 }
+
+int slot_matches(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const char *id,
+		 const struct slot_secret *s, struct error *err)
+{
+	AUTO(rsa_key_free) struct rsa_key *rsa = s->kind == SLOT_RSA ? rsa_of(s, err) : NULL;
+	struct search search = { .st = st, .secret = s, .vault_id = vault_id };
+	char prefix[64];
+	bool opened;
+	int rc;
+
+	if (s->kind == SLOT_RSA && !rsa)
+		return err && err->code ? -err->code : -EBADMSG;
+	if (s->kind != SLOT_PASSPHRASE) {
+		if (fingerprint(s, rsa, search.id) < 0)
+			return error_set(err, EIO, "the key's fingerprint cannot be made");
+		return strcmp(search.id, id) ? -EKEYREJECTED : 0;
+	}
+	snprintf(prefix, sizeof(prefix), "slot/%s", id);
+	rc = slot_each(st, prefix, search_one, search_damaged, &search, err);
+	opened = search.ring;
+	key_ring_free(search.ring);
+	return rc < 0 ? rc : opened ? 0 : -EKEYREJECTED;
+}
+
+struct removal {
+	struct store *st;
+	const char *id;
+	unsigned epoch;			/* 0: all */
+	struct error *err;
+};
+
+/* "slot/<id>" or "slot/<id>.<epoch>": damaged ones go too. */
+static int remove_one(void *arg, const struct object *o)
+{
+	struct removal *r = arg;
+	const char *rest = o->name + 5 + strlen(r->id);
+	unsigned long epoch = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 1;
+
+	if ((*rest && *rest != '.') || (r->epoch && epoch >= r->epoch))
+		return 0;
+	return store_remove(r->st, o->name, r->err);
+}
+
+int slot_remove(struct store *st, const char *id, unsigned epoch, struct error *err)
+{
+	struct removal r = { .st = st, .id = id, .epoch = epoch, .err = err };
+	char prefix[64];
+
+	snprintf(prefix, sizeof(prefix), "slot/%s", id);
+	return store_list(st, prefix, remove_one, &r, err);
+}

@@ -29,6 +29,13 @@ int slot_put(struct store *st, const struct key_ring *ring, const struct slot_se
 int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const struct slot_secret *s,
 	      struct key_ring **ring, struct error *err);
 
+/* Is the slot of that id for this secret (RSA: either half)?  A passphrase is
+ * tried.  0, -EKEYREJECTED (another's, no words), or -errno with words. */
+int slot_matches(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const char *id,
+		 const struct slot_secret *s, struct error *err);
+/* Remove that id's slots for rings of fewer than `epoch` keys; 0: all of them. */
+int slot_remove(struct store *st, const char *id, unsigned epoch, struct error *err);
+
 struct slot_info {
 	char id[SLOT_ID_TEXT];
 	enum slot_kind kind;
@@ -36,12 +43,15 @@ struct slot_info {
 	char label[128];
 };
 typedef int slot_fn(void *arg, const struct slot_info *info);
+/* Once for each id, with its newest epoch.  A damaged slot does not hide the
+ * others: all are told, then the error is returned. */
 int slot_list(struct store *st, slot_fn *fn, void *arg, struct error *err);
 const char *slot_kind_name(enum slot_kind kind);
 
-/* Key files: "adebackup vault key 1\n" and 64 hex digits.  Read into a secret
- * of 32 bytes (path also "-" or "fd:N"; -EINVAL: no such file), or make one
- * (0600; -EEXIST when it is there). */
+/* Key files: "adebackup vault key 1\n" and 64 hex digits, or what
+ * slot_paper_print() gave, typed.  Read into a secret of 32 bytes (path also
+ * "-" or "fd:N"; -EINVAL: no such file), or make one (0600; -EEXIST when it is
+ * there). */
 int slot_key_file_read(const char *path, struct secret **out, struct error *err);
 int slot_key_file_make(const char *path, struct secret **out, struct error *err);
 

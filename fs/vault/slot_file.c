@@ -2,6 +2,7 @@
 #include "fs/vault/slot.h"
 #include "crypto/hash.h"
 #include "fs/keys/keyfile.h"
+#include "fs/vault/slot_paper.h"
 #include "fs/vault/slot_text.h"
 
 #include <errno.h>
@@ -42,6 +43,14 @@ int slot_key_file_read(const char *path, struct secret **out, struct error *err)
 		return rc == -EBADMSG ? bad_file(path, err) : rc;
 	if (!key)
 		return error_set(err, ENOMEM, "out of memory");
+	if (slot_paper_is(secret_bytes(text), secret_len(text))) {
+		rc = slot_paper_parse(secret_bytes(text), secret_len(text), secret_data(key), err);
+		if (rc < 0)
+			error_object(err, "%s", path);
+		else
+			*out = TAKE(key);
+		return rc;
+	}
 	keyfile_trim(text);
 	n = secret_len(text);
 	if (n != HEAD_LEN + 2 * KEY_BYTES || memcmp(secret_bytes(text), HEAD, HEAD_LEN))
@@ -110,34 +119,55 @@ int slot_key_file_make(const char *path, struct secret **out, struct error *err)
 	return 0;
 }
 
+#define SLOTS_MAX 1000u			/* nobody's vault has more */
+
 struct list {
-	slot_fn *fn;
-	void *arg;
-	struct error *err;
+	struct slot_info *all;
+	size_t n;
+	struct error *err;		/* of the first damaged slot */
+	int rc;
 };
 
 static int list_one(void *arg, const struct slot_text *t, struct error *err)
 {
 	struct list *l = arg;
-	struct slot_info info = { .kind = t->kind, .epoch = t->epoch };
+	size_t i = 0;
 
-	(void)err;
-	memcpy(info.id, t->id, sizeof(info.id));
-	memcpy(info.label, t->label, sizeof(info.label));
-	return l->fn(l->arg, &info);
+	while (i < l->n && strcmp(l->all[i].id, t->id))
+		i++;
+	if (i == SLOTS_MAX)
+		return error_set(err, E2BIG, "the vault has more than %u slots", SLOTS_MAX);
+	if (i == l->n)
+		l->n++;
+	else if (l->all[i].epoch >= t->epoch)
+		return 0;
+	l->all[i] = (struct slot_info){ .kind = t->kind, .epoch = t->epoch };
+	memcpy(l->all[i].id, t->id, sizeof(t->id));
+	memcpy(l->all[i].label, t->label, sizeof(t->label));
+	return 0;
 }
 
 static int list_failed(void *arg, int rc, const struct error *why)
 {
 	struct list *l = arg;
 
-	error_copy(l->err, why);
-	return rc;
+	if (!l->rc) {
+		l->rc = rc;
+		error_copy(l->err, why);
+	}
+	return rc == -EBADMSG || rc == -ENOTSUP ? 0 : rc;
 }
 
 int slot_list(struct store *st, slot_fn *fn, void *arg, struct error *err)
 {
-	struct list l = { .fn = fn, .arg = arg, .err = err };
+	AUTO(free) struct slot_info *all = calloc(SLOTS_MAX, sizeof(*all));
+	struct list l = { .all = all, .err = err };
+	int rc;
 
-	return slot_each(st, "slot/", list_one, list_failed, &l, err);
+	if (!all)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = slot_each(st, "slot/", list_one, list_failed, &l, err);
+	for (size_t i = 0; i < l.n && rc == 0; i++)
+		rc = fn(arg, &all[i]);
+	return rc ? rc : l.rc;
 }
