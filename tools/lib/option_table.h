@@ -70,8 +70,15 @@ OPTION(VAULT_PASSPHRASE_FILE, "vault-passphrase-file", "FILE", G_VAULT,
        "the vault's passphrase, without the line's end")
 OPTION(VAULT_RSA_KEY, "vault-rsa-key", "FILE", G_VAULT,
        "the RSA private key of one of the vault's slots, PEM without a passphrase")
-OPTION(VAULT_RSA_PUBLIC, "vault-rsa-public", "FILE", G_NEWVAULT,
-       "an RSA public key, PEM: whoever has its private half opens the vault")
+OPTION(VAULT_RSA_PUBLIC, "vault-rsa-public", "FILE", G_NEWVAULT | G_NEWKEY | G_PUBLIC,
+       "an RSA public key, PEM: whoever has its private half opens the vault; for `key rotate` it "
+       "may be repeated")
+OPTION(NEW_VAULT_KEY, "new-vault-key", "FILE", G_NEWKEY,
+       "the key file to add; it is made when it is not there")
+OPTION(NEW_VAULT_PASSPHRASE_FILE, "new-vault-passphrase-file", "FILE", G_NEWKEY,
+       "the passphrase to add, without the line's end")
+OPTION(LABEL, "label", "TEXT", G_NEWKEY, "words for people, to tell the key by")
+OPTION(PAPER, "paper", NULL, G_PAPER, "in four lines with checks, to be printed and typed again")
 
 /* A new vault. */
 OPTION(NAME, "name", "TEXT", G_NEWVAULT, "the vault's name, for people")

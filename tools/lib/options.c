@@ -20,7 +20,10 @@ const struct option_group_def option_group_defs[] = {
 	{ G_BACKUP, "backups" },
 	{ G_LONG, "what takes long" },
 	{ G_NEWVAULT, "a new vault" },
+	{ G_NEWKEY, "a new key of a vault" },
+	{ G_PAPER, "a key on paper" },
 	{ G_VAULT, "vault keys" },
+	{ G_PUBLIC, "RSA keys" },
 	{ G_KEYS, "disks and volume keys" },
 	{ G_ALL, "every command" },
 };
