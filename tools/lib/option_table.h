@@ -96,11 +96,21 @@ OPTION(POINT, "point", "POINT", G_MOUNT,
        "of that VM: show this recovery point alone: its id or the beginning of it, its time, or latest")
 
 /* Backups. */
-OPTION(DISK, "disk", "NAME=SOURCE", G_BACKUP,
-       "a disk of the VM: os, lun0, lun1 … and the image, fixed VHD or block device that it is; "
-       "repeated for each")
+OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE,
+       "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD or block "
+       "device that it is; repeated for each")
 OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
        "keep the point until then, 2027-01-31T00:00:00Z, whatever a policy says")
+
+/* Restores. */
+OPTION(TO, "to", "PATH", G_RESTORE, "where to: a folder, or for one disk a file or a block device")
+OPTION(FORMAT, "format", "raw|vhd", G_RESTORE, "the form of the files (raw)")
+OPTION(AS, "as", "decrypted|encrypted", G_RESTORE,
+       "write the disks decrypted, or as they were backed up (decrypted)")
+OPTION(RESUME, "resume", NULL, G_RESTORE, "go on with a restore that was cut")
+OPTION(CHECK, "check", NULL, G_RESTORE, "read all of it back and compare it with the vault")
+
+/* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor, at most 4)")
 OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG,
        "how progress is told on standard error (auto: where somebody looks)")

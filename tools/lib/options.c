@@ -18,6 +18,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_MOUNT, "the mount" },
 	{ G_UMOUNT, "unmounting" },
 	{ G_BACKUP, "backups" },
+	{ G_RESTORE, "restores" },
 	{ G_LONG, "what takes long" },
 	{ G_NEWVAULT, "a new vault" },
 	{ G_NEWKEY, "a new key of a vault" },

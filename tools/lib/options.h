@@ -33,6 +33,7 @@ enum option_group {
 	G_PAPER	 = 1 << 12,
 	G_KEYSTORE = 1 << 8,	/* works on key stores */
 	G_OBJECT = 1 << 9,	/* makes a key or secret in one */
+	G_RESTORE = 1 << 10,
 };
 
 enum option_id {

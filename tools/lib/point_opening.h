@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From "VM[@POINT]", as people write it, to a recovery point that was read. */
+#ifndef ADE_TOOLS_LIB_POINT_OPENING_H
+#define ADE_TOOLS_LIB_POINT_OPENING_H
+
+#include "fs/vault/point.h"
+#include "tools/lib/options.h"
+#include "tools/lib/report.h"
+
+/* The part before the last @ into vm; returns the part after it, "latest"
+ * without one.  NULL: the name is empty or too long. */
+const char *point_operand_split(const char *text, char *vm, size_t size);
+
+/* Find and read it; one that is removed meanwhile is looked for once more.
+ * NULL: ENOENT, EBADMSG, ESTALE, … with words. */
+struct point *point_from_operand(struct vault *v, const char *text, struct point_name *name,
+				 struct error *err);
+
+/* --disk names one, or all are meant; the first from *i on, *i behind it.
+ * NULL: none is left. */
+const struct point_disk *point_next_disk(const struct point *p, const struct options *o, size_t *i);
+
+/* Every --disk is a disk of the point.  0 or -ENOENT with words. */
+int point_check_disks(const struct point *p, const struct options *o, struct error *err);
+
+#endif
