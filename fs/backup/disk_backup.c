@@ -59,7 +59,7 @@ static int next_leaf(struct job *j, uint64_t *begin)
 		*begin = s.off - s.off % j->leaf_bytes;
 		j->next = *begin + j->leaf_bytes;
 	} else {
-		j->next = size;
+		j->next = from > size ? from : size;	/* the last leaf ends behind it */
 	}
 	atomic_fetch_add(&j->b->run->read_bytes, (rc == 1 ? *begin : j->next) - from);
 	pthread_mutex_unlock(&j->lock);
