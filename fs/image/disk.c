@@ -34,6 +34,8 @@ static void disk_free(struct disk *d)
 		free(d->view[i].name);
 	free(d->view);
 	partitions_free(d->table);
+	blockdev_unref(d->over_raw);
+	blockdev_unref(d->over_stored);
 	blockdev_unref(d->stored);
 	blockdev_unref(d->source);
 	free(d);
@@ -71,6 +73,10 @@ static void make_id(struct disk *d)
 static struct blockdev *open_volume(const struct disk *d, const struct disk_volume *v,
 				    struct error *err)
 {
+	uint64_t off = v->n && v->plain ? v->start + v->header_bytes : v->start;
+
+	if (d->over_raw)
+		return stack_partition(d->over_raw, off, v->plain ? v->plain->size : v->size, err);
 	return v->plain ? blockdev_ref(v->plain) : stack_partition(d->stored, v->start, v->size, err);
 }
 
@@ -256,8 +262,18 @@ static int refuse(const struct disk_volume *v, struct error *err)
 	return -code;
 }
 
+static struct blockdev *open_raw(struct disk *d, struct error *err)
+{
+	return d->over_raw ? blockdev_ref(d->over_raw)
+			   : stack_decrypted(d->stored, d->table, d->vol, d->n_vols, err);
+}
+
 static struct blockdev *open_stored_vhd(struct disk *d, struct error *err)
 {
+	if (d->over_stored && d->vhd)
+		return stack_footed(d->over_stored, d->source, err);
+	if (d->over_stored)
+		return stack_vhd(blockdev_ref(d->over_stored), d->id, err);
 	return d->vhd ? blockdev_ref(d->source) : stack_vhd(blockdev_ref(d->stored), d->id, err);
 }
 
@@ -277,7 +293,7 @@ int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error
 	case VIEW_RAW:
 	case VIEW_VHD:
 	case VIEW_VHDX:
-		bd = stack_decrypted(d->stored, d->table, d->vol, d->n_vols, err);
+		bd = open_raw(d, err);
 		if (bd && w->kind == VIEW_VHD)
 			bd = stack_vhd(bd, d->id, err);
 		else if (bd && w->kind == VIEW_VHDX)
@@ -290,7 +306,7 @@ int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error
 		bd = stack_logical(open_volume(d, w->vol, err), w->vol->lvm, w->lv, err);
 		break;
 	case VIEW_STORED_RAW:
-		bd = blockdev_ref(d->stored);
+		bd = blockdev_ref(d->over_stored ? d->over_stored : d->stored);
 		break;
 	case VIEW_STORED_VHD:
 		bd = open_stored_vhd(d, err);

@@ -49,8 +49,8 @@ int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
 /* Views: "disk.raw", "disk.vhd", "disk.vhdx" (a disk of at most 64 TiB), "p1.raw", …,
  * "<vg>-<lv>.raw" (logical volumes that lie in one piece or more on one partition),
  * "encrypted/disk.raw", "encrypted/disk.vhd".
- * The list is fixed after disk_open(). */
-struct disk_view { const char *name; uint64_t size; };
+ * The list is fixed after disk_open(); writable: over an overlay (disk_overlay.h). */
+struct disk_view { const char *name; uint64_t size; bool writable; };
 size_t disk_n_views(const struct disk *d);
 const struct disk_view *disk_view_at(const struct disk *d, size_t i);
 

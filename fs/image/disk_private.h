@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between disk.c, detached.c, views.c and info.c. */
+/* Between disk.c, disk_overlay.c, detached.c, views.c and info.c. */
 #ifndef ADE_FS_IMAGE_DISK_PRIVATE_H
 #define ADE_FS_IMAGE_DISK_PRIVATE_H
 
@@ -20,6 +20,7 @@ struct disk {
 	_Atomic unsigned refs;
 	struct blockdev *source;	/* with a VHD's footer */
 	struct blockdev *stored;	/* without */
+	struct blockdev *over_raw, *over_stored;	/* overlays; NULL: none */
 	bool vhd, partial;
 	struct keyring *keys;		/* borrowed */
 	struct partition_table *table;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/stack.h"
 #include "fs/image/mem.h"
+#include "fs/image/overlay.h"
 #include "fs/image/slice.h"
 #include "fs/image/splice.h"
 #include "fs/image/tablepatch.h"
@@ -26,6 +27,18 @@ struct blockdev *stack_logical(struct blockdev *pv, const struct lvm *l, const s
 			       struct error *err)
 {
 	return lvm_lv_open(pv, l, lv, err);
+}
+
+struct blockdev *stack_overlay(struct blockdev *view, struct overlay_file *file, struct error *err)
+{
+	return overlay_open(view, file, err);
+}
+
+struct blockdev *stack_footed(struct blockdev *stored, struct blockdev *source, struct error *err)
+{
+	struct splice_piece disk = { 0, blockdev_ref(stored) };
+
+	return splice_open(blockdev_ref(source), &disk, 1, err);
 }
 
 struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err)

@@ -6,6 +6,7 @@
 #ifndef ADE_FS_IMAGE_STACK_H
 #define ADE_FS_IMAGE_STACK_H
 
+#include "fs/image/overlay_file.h"
 #include "fs/image/partitions.h"
 #include "fs/image/volumes.h"
 
@@ -25,6 +26,13 @@ struct blockdev *stack_partition(struct blockdev *stored, uint64_t off, uint64_t
 /* A linear logical volume.  Takes pv; the other two are borrowed for the call. */
 struct blockdev *stack_logical(struct blockdev *pv, const struct lvm *l, const struct lvm_lv *lv,
 			       struct error *err);
+
+/* A view with copy on write.  Takes both, on failure too; NULL is handed on. */
+struct blockdev *stack_overlay(struct blockdev *view, struct overlay_file *file, struct error *err);
+
+/* What a VHD source holds behind the changed disk: the whole file again.
+ * Both are borrowed; read-only. */
+struct blockdev *stack_footed(struct blockdev *stored, struct blockdev *source, struct error *err);
 
 /* Any view as a fixed VHD.  Takes view. */
 struct blockdev *stack_vhd(struct blockdev *view, const uint8_t id[16], struct error *err);

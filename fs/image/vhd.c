@@ -157,6 +157,13 @@ static int shell_pwrite(struct blockdev *bd, const void *buf, size_t len, uint64
 	return blockdev_pwrite(bd->lower, buf, len, off);
 }
 
+static int shell_discard(struct blockdev *bd, uint64_t off, uint64_t len)
+{
+	if (!range_fits(off, len, bd->lower->size))
+		return -ENOSPC;
+	return blockdev_discard(bd->lower, off, len);
+}
+
 static int shell_flush(struct blockdev *bd)
 {
 	return blockdev_flush(bd->lower);
@@ -191,8 +198,8 @@ static void shell_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 }
 
 static const struct blockdev_ops shell_ops = {
-	.name = "vhd", .pread = shell_pread, .pwrite = shell_pwrite, .flush = shell_flush,
-	.extents = shell_extents, .prefetch = shell_prefetch,
+	.name = "vhd", .pread = shell_pread, .pwrite = shell_pwrite, .discard = shell_discard,
+	.flush = shell_flush, .extents = shell_extents, .prefetch = shell_prefetch,
 };
 
 struct blockdev *vhd_shell_open(struct blockdev *lower, const uint8_t id[16], struct error *err)

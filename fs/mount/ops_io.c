@@ -240,11 +240,33 @@ void mount_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_buf(req, n->text + off, size);
 }
 
+/* Under the deadline, too: a part of a block may have to be read from below. */
+static void write_image(fuse_req_t req, struct handle *h, const char *buf, size_t size, off_t off)
+{
+	struct worker *w = request_worker(req);
+	struct blockdev *bd;
+	int rc;
+
+	if (!w) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	bd = blockdev_ref(h->bd);
+	worker_take_off(w, req);
+	rc = blockdev_pwrite(bd, buf, size, (uint64_t)off);
+	if (worker_land(w)) {
+		if (rc)
+			fuse_reply_err(req, errno_shown(rc));
+		else
+			fuse_reply_write(req, size);
+	}
+	blockdev_unref(bd);
+}
+
 void mount_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
-	int rc;
 
 	(void)ino;
 	if (!h || !h->node->writable) {
@@ -255,11 +277,7 @@ void mount_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 		fuse_reply_err(req, EFBIG);
 		return;
 	}
-	rc = blockdev_pwrite(h->bd, buf, size, (uint64_t)off);
-	if (rc)
-		fuse_reply_err(req, errno_shown(rc));
-	else
-		fuse_reply_write(req, size);
+	write_image(req, h, buf, size, off);
 }
 
 void mount_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

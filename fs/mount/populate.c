@@ -19,8 +19,8 @@ static const struct node_ops subfolder_ops = { .fill = fill_subfolder };
 static int add_view(struct node *folder, struct disk *d, size_t i, const char *name,
 		    struct error *err)
 {
-	struct node *n = tree_add_image(folder, name, disk_view_at(d, i)->size, false, &view_ops,
-					d, err);
+	struct node *n = tree_add_image(folder, name, disk_view_at(d, i)->size,
+					disk_view_at(d, i)->writable, &view_ops, d, err);
 
 	if (!n)
 		return -ENOMEM;

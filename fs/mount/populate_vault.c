@@ -3,6 +3,7 @@
 #include "fs/image/point_disk.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/readers.h"
+#include "fs/util/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,6 +55,24 @@ static void release_disk(void *ctx)
 	free(d);
 }
 
+/* "vm-20261120T020000Z-os", known again by the point's id. */
+static int lay_overlay(struct shown_disk *s, const char *disk, struct error *err)
+{
+	struct overlay_choice c = *s->at->whole->view.overlay;
+	char base[256], identity[128];
+	bool plaintext = false;
+	int rc;
+
+	snprintf(base, sizeof(base), "%s-%s-%s", s->at->point->vm, s->at->name->folder, disk);
+	snprintf(identity, sizeof(identity), "point %s %s", s->at->point->id, disk);
+	c.base = base;
+	c.identity = identity;
+	rc = disk_overlay(s->disk, &c, &plaintext, err);
+	if (!rc && plaintext && c.place == OVERLAY_IN_FOLDER)
+		log_info("%s: what is written to it is kept as plaintext in %s", base, c.path);
+	return rc;
+}
+
 static int fill_disk(struct node *folder, struct error *err)
 {
 	struct shown_disk *s = folder->ctx;
@@ -64,6 +83,10 @@ static int fill_disk(struct node *folder, struct error *err)
 	if (!s->disk) {
 		bd = point_disk_new(view->vault, s->at->point->vm_id, d, view->cache, err);
 		s->disk = bd ? disk_open(bd, d->vhd, view->keys, &view->options, err) : NULL;
+		if (s->disk && view->overlay && lay_overlay(s, d->name, err) < 0) {
+			disk_unref(s->disk);
+			s->disk = NULL;
+		}
 	}
 	if (!s->disk)
 		return err && err->code ? -err->code : -EIO;

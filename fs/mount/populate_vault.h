@@ -7,7 +7,7 @@
 #ifndef ADE_FS_MOUNT_POPULATE_VAULT_H
 #define ADE_FS_MOUNT_POPULATE_VAULT_H
 
-#include "fs/image/disk.h"
+#include "fs/image/disk_overlay.h"
 #include "fs/mount/tree.h"
 #include "fs/vault/chunk_cache.h"
 #include "fs/vault/point.h"
@@ -17,6 +17,7 @@ struct vault_view {
 	struct chunk_cache *cache;
 	struct keyring *keys;		/* NULL: none */
 	struct disk_options options;	/* what its pointers name outlives the tree, too */
+	const struct overlay_choice *overlay;	/* a folder or temporary; base and identity are set here */
 	const char *vm;			/* the root is this VM; NULL: the vault */
 	const char *point;		/* the root is this point of it; NULL: the VM */
 };

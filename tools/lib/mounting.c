@@ -6,6 +6,7 @@
 #include "fs/util/log.h"
 #include "tools/lib/daemon.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/overlay_option.h"
 #include "tools/lib/vault_mounting.h"
 #include "tools/lib/vault_opening.h"
 
@@ -46,7 +47,8 @@ static struct tree *open_tree(struct job *j, struct error *err)
 		return NULL;
 	if (vault_is_at(j->source))
 		return vault_mounting_tree(&j->vault, j->source, j->req->options, j->report, &owner, err);
-	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err))
+	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err) ||
+	    overlay_lay(j->opening.disk, j->req->options, j->source, j->report, err))
 		return NULL;
 	return populate_disk(j->opening.disk, &owner, err);
 }
@@ -76,6 +78,7 @@ static int serve(struct job *j, struct error *err)
 		.dir = j->dir,
 		.kernel_options = options_kernel(o),
 		.allow_other = options_has(o, OPT_ALLOW_OTHER),
+		.writable = options_has(o, OPT_OVERLAY),
 		.read_deadline_s = (unsigned)options_number(o, OPT_READ_DEADLINE, 120),
 	};
 	AUTO(tree_free) struct tree *tree = open_tree(j, err);

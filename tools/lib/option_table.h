@@ -148,6 +148,11 @@ OPTION(MODE, "mode", "MODE", G_MOUNT,
        "permissions of the files, octal (0400; 0440 with gid; 0444 with allow_other alone)")
 OPTION(READ_DEADLINE, "read-deadline", "SECONDS", G_MOUNT,
        "a read that takes longer fails with EIO; 0: wait for ever (120)")
+OPTION(OVERLAY, "overlay", "PATH", G_MOUNT,
+       "let the disk be written to: changes go to this FILE, to files in this DIR, or with tmp to "
+       "one that is gone after the mount")
+OPTION(OVERLAY_VIEW, "overlay-view", "disk.raw|encrypted/disk.raw", G_MOUNT,
+       "what an overlay FILE lies over (what it says, disk.raw when new)")
 OPTION(FOREGROUND, "foreground", NULL, G_MOUNT,
        "serve from this process, do not go to the background")
 

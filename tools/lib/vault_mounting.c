@@ -30,6 +30,16 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 						.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 						.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0) } };
 
+	if (options_has(o, OPT_OVERLAY)) {
+		if (overlay_choose(&m->overlay, o, source, err) < 0)
+			return NULL;
+		if (m->overlay.choice.place == OVERLAY_IN_FILE) {
+			error_null(err, EINVAL, "a vault shows many disks, and an overlay file is for one");
+			error_next(err, "name a folder that exists: overlay=DIR");
+			return NULL;
+		}
+		view.overlay = &m->overlay.choice;
+	}
 	if (take_headers(m, o, &view.options, err) < 0)
 		return NULL;
 	m->vault = vault_from_options(source, o, err);
@@ -50,5 +60,6 @@ void vault_mounting_close(struct vault_mounting *m)
 	chunk_cache_free(m->cache);
 	keyring_free(m->keys);
 	vault_free(m->vault);
+	overlay_choice_release(&m->overlay);
 	memset(m, 0, sizeof(*m));
 }

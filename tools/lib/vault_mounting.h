@@ -8,6 +8,7 @@
 
 #include "fs/mount/populate_vault.h"
 #include "tools/lib/options.h"
+#include "tools/lib/overlay_option.h"
 #include "tools/lib/report.h"
 
 struct vault_mounting {
@@ -15,6 +16,7 @@ struct vault_mounting {
 	struct chunk_cache *cache;
 	struct keyring *keys;
 	const char *headers[16];
+	struct overlay_option overlay;
 };
 
 /* The tree of the vault at `source`, as vm= and point= ask.  Release m after
