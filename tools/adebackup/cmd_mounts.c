@@ -1,35 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/mounttable.h"
-#include "fs/util/json.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/disk_dir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define INFO_MAX (4u << 20)
-
-/* info.json of a mounted disk, or NULL: a mount of many disks, or unreadable. */
-static json_t *read_info(const char *dir)
-{
-	AUTO(free) char *path = NULL, *text = NULL;
-	AUTO(fd) int fd = -1;
-	struct stat st;
-	ssize_t n;
-
-	if (asprintf(&path, "%s/info.json", dir) < 0)
-		path = NULL;
-	if (!path)
-		return NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) || st.st_size <= 0 || st.st_size > INFO_MAX)
-		return NULL;
-	text = malloc((size_t)st.st_size);
-	n = text ? read(fd, text, (size_t)st.st_size) : -1;
-	return n > 0 ? json_parse(text, (size_t)n, NULL) : NULL;
-}
 
 /* "alive"; "dead": its process is gone; "closed": not ours to look into. */
 static const char *life_of(const char *dir)
@@ -60,7 +37,7 @@ static json_t *volumes_of(const json_t *info)
 static json_t *describe(const struct mount_entry *e)
 {
 	const char *life = life_of(e->dir);
-	AUTO(json_decref) json_t *info = strcmp(life, "alive") ? NULL : read_info(e->dir);
+	AUTO(json_decref) json_t *info = strcmp(life, "alive") ? NULL : disk_dir_info(e->dir, NULL);
 	json_t *m = json_pack("{s:s,s:s,s:s,s:s}", "dir", e->dir, "source", e->source,
 			      "state", life, "options", e->options);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/mounttable.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/files_tree.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,8 @@ static int unmount_ours(const char *operand, bool lazily, struct error *err)
 	e = mounttable_find(t, dir);
 	if (e && !strcmp(e->type, MOUNT_FSTYPE))
 		return unmount_dir(dir, lazily, err);
+	if (e && files_tree_is(e))
+		return files_tree_remove(dir, NULL, lazily, err);
 	if (e)
 		rc = error_set(err, EINVAL, "%s is a mount of another kind (%s)", dir, e->type);
 	else
@@ -46,7 +49,7 @@ const struct command cmd_umount = {
 	.summary = "undo a mount",
 	.text = "Unmounts each DIR. A mount that is in use stays, exit code 11; with --lazy it "
 		"leaves the folder at once and ends when its last user has. A mount whose process "
-		"has died is cleared away.",
+		"has died is cleared away. Of adebackup files, the file systems go with it.",
 	.example = "  adebackup umount /mnt",
 	.groups = G_UMOUNT,
 	.run = run,

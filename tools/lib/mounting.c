@@ -23,6 +23,8 @@ struct job {
 	struct daemon daemon;
 	struct opening opening;		/* of a disk image */
 	struct vault_mounting vault;	/* of a vault */
+	bool ready, warned;		/* the hook was called; has warned */
+	struct error failed;		/* what the hook came to */
 };
 
 /* Who owns the files, and what is allowed: shut unless asked otherwise. */
@@ -56,15 +58,22 @@ static struct tree *open_tree(struct job *j, struct error *err)
 /* mount(8) knows no "done with warnings". */
 static int end_code(const struct job *j)
 {
-	return j->opening.warned && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE;
+	return (j->opening.warned || j->warned) && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE;
 }
 
 static void on_ready(void *arg)
 {
 	struct job *j = arg;
+	const struct mount_hooks *hooks = j->req->hooks;
+	json_t *result = json_pack("{s:s,s:s}", "dir", j->dir, "source", j->source);
 
-	if (j->report->json)
-		report_result(j->report, json_pack("{s:s,s:s}", "dir", j->dir, "source", j->source));
+	j->ready = true;
+	if (hooks && hooks->ready(hooks->arg, j->dir, result, &j->warned, &j->failed)) {
+		json_decref(result);
+		unmount_dir(j->dir, true, NULL);
+		return;
+	}
+	report_result(j->report, result);
 	if (j->daemon.background)
 		log_to_syslog();
 	daemon_ready(&j->daemon, end_code(j));
@@ -83,6 +92,7 @@ static int serve(struct job *j, struct error *err)
 	};
 	AUTO(tree_free) struct tree *tree = open_tree(j, err);
 	AUTO(session_free) struct session *s = NULL;
+	int rc;
 
 	if (!tree)
 		return -EIO;
@@ -92,7 +102,13 @@ static int serve(struct job *j, struct error *err)
 	if (!s)
 		return -EIO;
 	daemon_outlive_parent(&j->daemon);
-	return session_loop(s, on_ready, j, err);
+	rc = session_loop(s, on_ready, j, err);
+	if (j->ready && j->req->hooks)
+		j->req->hooks->ending(j->req->hooks->arg);
+	if (!j->failed.code)
+		return rc;
+	*err = j->failed;
+	return -err->code;
 }
 
 /* What the mount table shows: an absolute path. */

@@ -9,11 +9,25 @@
 #include "tools/lib/options.h"
 #include "tools/lib/report.h"
 
+/*
+ * What else a command does with its mount, in the process that serves it.
+ * ready: when the mount at `dir` answers, by a thread of its own.  It may add
+ *	members to result, print for people, and set *warned (exit code 3).
+ *	-errno with words takes the mount away again.
+ * ending: after ready was called, when nothing is served any more.
+ */
+struct mount_hooks {
+	int (*ready)(void *arg, const char *dir, json_t *result, bool *warned, struct error *err);
+	void (*ending)(void *arg);
+	void *arg;
+};
+
 struct mount_request {
 	const char *spec, *dir;
 	const struct options *options;
 	bool fake;		/* open and check, do not mount */
 	bool verbose;
+	const struct mount_hooks *hooks;	/* NULL: none */
 };
 
 /* Returns the exit code of the process; in the background process it returns
