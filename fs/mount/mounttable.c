@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -155,6 +156,17 @@ char *mount_dir_resolve(const char *dir, struct error *err)
 		error_object(err, "%s", dir);
 	}
 	return out;
+}
+
+int mount_dir_ask(const char *dir, mode_t *mode)
+{
+	struct statx sx;
+
+	if (statx(AT_FDCWD, dir, AT_STATX_FORCE_SYNC, STATX_TYPE | STATX_MODE, &sx))
+		return -errno;
+	if (mode)
+		*mode = sx.stx_mode;
+	return 0;
 }
 
 /* -EAGAIN: fusermount3 is not there.  Else its exit code. */

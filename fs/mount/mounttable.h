@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define MOUNT_FSTYPE "fuse.adebackup"
 
@@ -39,6 +40,11 @@ const struct mount_entry *mounttable_find(const struct mounttable *t, const char
 /* Absolute path of `dir` without touching its last component, which may be a
  * dead mount that answers nothing.  malloc'ed; NULL with words. */
 char *mount_dir_resolve(const char *dir, struct error *err);
+
+/* What is at `dir`, asked of the daemon that serves it and not of the kernel's
+ * cache, which goes on to answer for a dead one.  *mode (may be NULL): st_mode.
+ * 0 or -errno: ENOTCONN, ECONNABORTED (dead), EACCES (another user's), ENOENT. */
+int mount_dir_ask(const char *dir, mode_t *mode);
 
 /* Unmount; lazily: detach now, finish when the last user has left.
  * 0 or -errno: EBUSY, EPERM, EINVAL (not mounted). */

@@ -2,6 +2,7 @@
 #include "fs/mount/session.h"
 #include "fs/mount/flight.h"
 #include "fs/mount/mounttable.h"
+#include "fs/mount/namespace.h"
 #include "fs/mount/ops.h"
 
 #include <errno.h>
@@ -22,6 +23,14 @@ struct session {
 	struct fuse_session *se;
 	char *dir;
 	bool handlers, mounted;
+
+	/* Where dir is; NULL: here.  A file that we hold would keep the namespace,
+	 * and so the mount and us, when its last process has ended: it is closed
+	 * once the mount is ready.  What is left there after a signal is a dead
+	 * mount.  The lock guards both while the ready thread runs. */
+	struct mount_ns *ns;
+	bool ns_left;
+	pthread_mutex_t ns_lock;
 
 	pthread_t ready_thread;		/* tells `ready`, then ends */
 	session_ready_fn *ready;
@@ -48,10 +57,10 @@ static int clear_dead_mount(const char *dir, struct error *err)
 {
 	AUTO(mounttable_free) struct mounttable *t = NULL;
 	const struct mount_entry *e;
-	struct stat st;
-	int rc = stat(dir, &st) ? errno : 0;
+	mode_t mode;
+	int rc = -mount_dir_ask(dir, &mode);
 
-	if (rc && rc != ENOTCONN) {
+	if (rc && rc != ENOTCONN && rc != ECONNABORTED) {
 		error_set(err, rc, "%s: %s", dir, strerror(rc));
 		error_object(err, "%s", dir);
 		if (rc == ENOENT)
@@ -62,7 +71,7 @@ static int clear_dead_mount(const char *dir, struct error *err)
 	if (!t)
 		return -EIO;
 	e = mounttable_find(t, dir);
-	if (rc == ENOTCONN) {
+	if (rc) {
 		if (e && !strcmp(e->type, MOUNT_FSTYPE))
 			return unmount_dir(dir, true, err);
 		error_set(err, EBUSY, "a dead mount of something else (%s) is in the way at %s",
@@ -75,7 +84,7 @@ static int clear_dead_mount(const char *dir, struct error *err)
 		error_next(err, "use another folder, or first: adebackup umount %s", dir);
 		return -EBUSY;
 	}
-	return S_ISDIR(st.st_mode) ? 0 : error_set(err, ENOTDIR, "%s is not a folder", dir);
+	return S_ISDIR(mode) ? 0 : error_set(err, ENOTDIR, "%s is not a folder", dir);
 }
 
 /* fusermount3 would refuse it in words that name no way out. */
@@ -182,16 +191,30 @@ static int mount_fuse(struct session *s, const struct session_options *opts, str
 	return 0;
 }
 
+static int mount_there(struct session *s, const struct session_options *opts, struct error *err)
+{
+	int rc = mount_ns_enter(s->ns, err), back;
+
+	if (rc)
+		return rc;
+	rc = clear_dead_mount(opts->dir, err);
+	if (!rc)
+		rc = mount_fuse(s, opts, err);
+	back = mount_ns_leave(s->ns, rc ? NULL : err);
+	return rc ? rc : back;
+}
+
 struct session *session_new(struct tree *tree, const struct session_options *opts,
 			    struct error *err)
 {
 	AUTO(session_free) struct session *s = NULL;
 
-	if (clear_dead_mount(opts->dir, err) || check_allow_other(opts, err))
+	if (check_allow_other(opts, err))
 		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return error_null(err, ENOMEM, "out of memory");
+	pthread_mutex_init(&s->ns_lock, NULL);
 	mount_ops_init(&s->ops, tree);
 	s->dir = strdup(opts->dir);
 	s->flights = s->ops.flights = flights_new(opts->read_deadline_s, err);
@@ -199,9 +222,11 @@ struct session *session_new(struct tree *tree, const struct session_options *opt
 		return NULL;
 	if (!s->dir)
 		return error_null(err, ENOMEM, "out of memory");
+	if (opts->mount_ns && !(s->ns = mount_ns_open(opts->mount_ns, err)))
+		return NULL;
 	fuse_said[0] = '\0';
 	fuse_set_log_func(hear_fuse);
-	return mount_fuse(s, opts, err) ? NULL : TAKE(s);
+	return mount_there(s, opts, err) ? NULL : TAKE(s);
 }
 
 /* Requests grow from 128 KiB to 1 MiB.  Only root may, and it is no matter
@@ -220,17 +245,28 @@ static void raise_read_ahead(dev_t dev)
 	close(fd);
 }
 
+static void leave_ns_alone(struct session *s)
+{
+	pthread_mutex_lock(&s->ns_lock);
+	s->ns_left = s->ns;
+	mount_ns_free(s->ns);
+	s->ns = NULL;
+	pthread_mutex_unlock(&s->ns_lock);
+}
+
 /* The kernel answers a stat only once the daemon has answered the kernel. */
 static void *wait_ready(void *arg)
 {
 	struct session *s = arg;
 	struct stat st;
 
-	if (!stat(s->dir, &st)) {
-		raise_read_ahead(st.st_dev);
-		if (s->ready)
-			s->ready(s->ready_arg);
-	}
+	if (mount_ns_enter(s->ns, NULL) || stat(s->dir, &st))
+		return NULL;
+	raise_read_ahead(st.st_dev);
+	mount_ns_leave(s->ns, NULL);
+	leave_ns_alone(s);
+	if (s->ready)
+		s->ready(s->ready_arg);
 	return NULL;
 }
 
@@ -248,9 +284,13 @@ static int start_ready_thread(struct session *s, struct error *err)
 
 static void unmount_now(struct session *s)
 {
-	if (s->mounted)
+	pthread_mutex_lock(&s->ns_lock);
+	if (s->mounted && !s->ns_left && !mount_ns_enter(s->ns, NULL)) {
 		fuse_session_unmount(s->se);
+		mount_ns_leave(s->ns, NULL);
+	}
 	s->mounted = false;
+	pthread_mutex_unlock(&s->ns_lock);
 }
 
 int session_loop(struct session *s, session_ready_fn *ready, void *arg, struct error *err)
@@ -292,6 +332,8 @@ void session_free(struct session *s)
 	}
 	flights_free(s->flights);
 	mount_ops_finish(&s->ops);
+	mount_ns_free(s->ns);
+	pthread_mutex_destroy(&s->ns_lock);
 	free(s->dir);
 	free(s);
 }

@@ -20,6 +20,7 @@ struct session_options {
 	const char *source;		/* told as the mount's source; no secrets, no URL query */
 	const char *dir;		/* where to mount: an absolute path */
 	const char *kernel_options;	/* "nosuid,nodev,…" for the kernel, or NULL */
+	const char *mount_ns;		/* namespace file to mount in (namespace.h), or NULL: here */
 	bool allow_other;
 	bool writable;			/* else the mount is ro */
 	unsigned read_deadline_s;	/* 0: none */

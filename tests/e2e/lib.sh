@@ -125,16 +125,35 @@ mount_ade() {
 	"$B/mount.adebackup" "$1" "$2" ${3:+-o "$3"}
 }
 
+# install_privately: what `make install` installs into $T/dest, its helpers also where mount(8)
+# looks.  The test runs in a mount namespace of its own, so that the machine stays as it is:
+#	[ -n "${ADE_PRIVATE:-}" ] || exec env ADE_PRIVATE=1 unshare -m --propagation private bash "$0"
+install_privately() {
+	[ "$(readlink -f /sbin)" = /usr/sbin ] || skip "/sbin is not /usr/sbin"
+	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT" MODE="$MODE" install DESTDIR="$T/dest" >/dev/null
+	mkdir "$T/sbin"
+	mount --bind /usr/sbin "$T/sbin"
+	defer umount "$T/sbin"
+	mount -t tmpfs -o mode=755 tmpfs /usr/sbin
+	defer umount /usr/sbin
+	ln -s "$T"/sbin/* /usr/sbin/
+	cp -af "$T/dest/usr/sbin/." /usr/sbin/
+}
+
+# replace_file FILE: a copy that the test may change, in its own mount namespace; prints its name.
+replace_file() {
+	local copy=$T/replaced${1//\//.}
+	cp -p "$1" "$copy"
+	mount --bind "$copy" "$1"
+	echo "$copy"
+}
+
 # ade_pid DIR: process id of the daemon that serves the mount at DIR.
 ade_pid() {
 	local p
-	for p in /proc/[0-9]*; do
-		case $(readlink "$p/exe" 2>/dev/null) in
-		*/mount.adebackup | */adebackup) ;;
-		*) continue ;;
-		esac
-		if tr '\0' '\n' <"$p/cmdline" | grep -qxF -e "$1"; then
-			basename "$p"
+	for p in $(pgrep -x 'mount\.adebackup|mount\.fuse\.adeb|adebackup'); do
+		if tr '\0' '\n' <"/proc/$p/cmdline" 2>/dev/null | grep -qxF -e "$1"; then
+			echo "$p"
 			return 0
 		fi
 	done

@@ -11,11 +11,11 @@
 /* "alive"; "dead": its process is gone; "closed": not ours to look into. */
 static const char *life_of(const char *dir)
 {
-	struct stat st;
+	int rc = mount_dir_ask(dir, NULL);
 
-	if (!stat(dir, &st))
+	if (!rc)
 		return "alive";
-	return errno == ENOTCONN || errno == ECONNABORTED ? "dead" : "closed";
+	return rc == -ENOTCONN || rc == -ECONNABORTED ? "dead" : "closed";
 }
 
 /* The encrypted volumes of info.json: [{n, what, state}]. */

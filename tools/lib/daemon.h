@@ -21,7 +21,8 @@ struct daemon {
 
 /* background false: no fork, returns 1 at once.
  * Else 1 in the child; 0 in the parent, when the child is ready or has ended,
- * with *exit_code what the parent ends with; -errno with words. */
+ * with *exit_code what the parent ends with; -errno with words, in the parent:
+ * EINTR when a signal came first, which ends the child. */
 int daemon_start(struct daemon *d, bool background, int *exit_code, struct error *err);
 
 /* In the child, by the thread that daemon_start() returned to (the kernel

@@ -73,6 +73,9 @@ static void on_ready(void *arg)
 		unmount_dir(j->dir, true, NULL);
 		return;
 	}
+	if (j->req->verbose)
+		printf("%s: %s mounted on %s.\n", j->report->program, j->source, j->dir);
+	fflush(stdout);
 	report_result(j->report, result);
 	if (j->daemon.background)
 		log_to_syslog();
@@ -86,6 +89,7 @@ static int serve(struct job *j, struct error *err)
 		.source = j->source,
 		.dir = j->dir,
 		.kernel_options = options_kernel(o),
+		.mount_ns = j->req->mount_ns,
 		.allow_other = options_has(o, OPT_ALLOW_OTHER),
 		.writable = options_has(o, OPT_OVERLAY),
 		.read_deadline_s = (unsigned)options_number(o, OPT_READ_DEADLINE, 120),
@@ -96,8 +100,11 @@ static int serve(struct job *j, struct error *err)
 
 	if (!tree)
 		return -EIO;
-	if (j->req->fake)
+	if (j->req->fake) {
+		if (j->req->verbose)
+			printf("%s: %s opens, not mounted.\n", j->report->program, j->source);
 		return 0;
+	}
 	s = session_new(tree, &opts, err);
 	if (!s)
 		return -EIO;
@@ -124,6 +131,18 @@ static char *source_name(const char *spec, struct error *err)
 	return NULL;
 }
 
+static char *dir_name(const struct mount_request *req, struct error *err)
+{
+	char *copy;
+
+	if (!req->mount_ns)
+		return mount_dir_resolve(req->dir, err);
+	if (*req->dir != '/')
+		return error_null(err, EINVAL, "with -N the folder must be an absolute path");
+	copy = strdup(req->dir);
+	return copy ? copy : error_null(err, ENOMEM, "out of memory");
+}
+
 int mounting_run(const struct mount_request *req, const struct report *report)
 {
 	struct job j = { .req = req, .report = report };
@@ -132,7 +151,7 @@ int mounting_run(const struct mount_request *req, const struct report *report)
 	int exit_code = 0, rc;
 
 	source = j.source = source_name(req->spec, &err);
-	dir = j.dir = source ? mount_dir_resolve(req->dir, &err) : NULL;
+	dir = j.dir = source ? dir_name(req, &err) : NULL;
 	if (!dir)
 		return report_error(report, &err);
 	rc = daemon_start(&j.daemon, !req->fake && !options_has(req->options, OPT_FOREGROUND),

@@ -25,8 +25,9 @@ struct mount_hooks {
 struct mount_request {
 	const char *spec, *dir;
 	const struct options *options;
+	const char *mount_ns;	/* mount(8)'s -N: a namespace file; dir is absolute there.  NULL: here */
 	bool fake;		/* open and check, do not mount */
-	bool verbose;
+	bool verbose;		/* say what was done, on standard output */
 	const struct mount_hooks *hooks;	/* NULL: none */
 };
 

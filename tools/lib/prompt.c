@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -16,20 +18,32 @@ bool prompt_possible(void)
 	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-/* A line from the terminal, without its end. */
-static struct secret *read_line(void)
+#define CTRL_C 3
+
+/* One more byte, unless a blocked signal of `signals` waits to be delivered. */
+static bool read_byte(int signals, uint8_t *byte)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = signals, .events = POLLIN } };
+	int rc;
+
+	do
+		rc = poll(fds, 2, -1);
+	while (rc < 0 && errno == EINTR);
+	return rc > 0 && !fds[1].revents && read(STDIN_FILENO, byte, 1) == 1;
+}
+
+/* A line from the terminal, without its end; with it when that is Ctrl-C. */
+static struct secret *read_line(int signals)
 {
 	AUTO(secret_free) struct secret *s = secret_new(ANSWER_MAX);
 	size_t n = 0;
-	ssize_t got;
 
-	while (s && n < ANSWER_MAX) {
-		got = read(STDIN_FILENO, secret_data(s) + n, 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0 || secret_data(s)[n] == '\n')
+	while (s && n < ANSWER_MAX && read_byte(signals, secret_data(s) + n)) {
+		if (secret_data(s)[n] == '\n')
 			break;
-		n++;
+		if (secret_data(s)[n++] == CTRL_C)
+			break;
 	}
 	if (!s || !n || n == ANSWER_MAX)
 		return NULL;
@@ -37,31 +51,43 @@ static struct secret *read_line(void)
 	return TAKE(s);
 }
 
+/* No echo, and no signals from the keyboard: Ctrl-C ends the line instead. */
+static void be_quiet(struct termios *t)
+{
+	t->c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	t->c_lflag |= ICANON;
+	t->c_cc[VEOL] = CTRL_C;
+}
+
 struct secret *prompt_secret(const char *question)
 {
 	struct termios old, quiet;
 	sigset_t stop, before;
 	struct secret *s;
+	int signals;
 
 	if (tcgetattr(STDIN_FILENO, &old))
 		return NULL;
-	/* Ctrl-C must not leave a terminal without echo: it waits until the
+	/* No signal may leave a terminal without echo: all wait until the
 	 * terminal is as it was. */
 	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-	quiet.c_lflag |= ICANON;
+	be_quiet(&quiet);
 	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGHUP);
 	sigprocmask(SIG_BLOCK, &stop, &before);
+	signals = signalfd(-1, &stop, SFD_CLOEXEC);
 	fprintf(stderr, "%s", question);
 	fflush(stderr);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	s = read_line();
+	s = read_line(signals);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	fputc('\n', stderr);
+	if (signals >= 0)
+		close(signals);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (s && memchr(secret_bytes(s), 3, secret_len(s))) {	/* Ctrl-C */
+	if (s && memchr(secret_bytes(s), CTRL_C, secret_len(s))) {
 		secret_free(s);
 		raise(SIGINT);
 		return NULL;

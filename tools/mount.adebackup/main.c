@@ -16,6 +16,7 @@
 
 struct flags {
 	bool sloppy, fake, verbose, foreground, help, version;
+	const char *mount_ns;
 	const char *lists[64];		/* -o, in order */
 	size_t n_lists;
 };
@@ -37,7 +38,8 @@ static int parse_flags(struct flags *f, int argc, char **argv, struct error *err
 		case 's': f->sloppy = true; break;
 		case 'f': f->fake = true; break;
 		case 'v': f->verbose = true; break;
-		case 'n': case 'w': case 'r': case 'N': case 't': break;
+		case 'N': f->mount_ns = optarg; break;
+		case 'n': case 'w': case 'r': case 't': break;
 		case 'F': f->foreground = true; break;
 		case 'h': f->help = true; break;
 		case 'V': f->version = true; break;
@@ -81,7 +83,8 @@ static void print_help(void)
 	     "returns when the files are there. People use: adebackup mount.\n"
 	     "\n"
 	     "  -f            check everything, do not mount      -s  pass over unknown options\n"
-	     "  -v            say what is done                    -n, -N, -t  accepted\n"
+	     "  -v            say what is done                    -n, -t  accepted\n"
+	     "  -N NS         mount in the mount namespace of that file, /proc/PID/ns/mnt\n"
 	     "  --foreground  serve from this process             --version\n"
 	     "\n"
 	     "options, after -o and separated by commas (write \\, for a comma in a value).");
@@ -115,6 +118,7 @@ int main(int argc, char **argv)
 	}
 	report.quiet = options_has(o, OPT_QUIET);
 	req = (struct mount_request){ .spec = argv[optind], .dir = argv[optind + 1],
-				      .options = o, .fake = f.fake, .verbose = f.verbose };
+				      .options = o, .mount_ns = f.mount_ns,
+				      .fake = f.fake, .verbose = f.verbose };
 	return mounting_run(&req, &report);
 }
