@@ -171,6 +171,8 @@ static int refuse_mount(const char *dir, struct error *err)
 		       fuse_said[0] ? fuse_said : "fusermount3 refused");
 	if (geteuid() && access("/usr/bin/fusermount3", X_OK) && access("/bin/fusermount3", X_OK))
 		error_next(err, "install the package fuse3, or mount as root");
+	else if (access("/dev/fuse", R_OK | W_OK))
+		error_next(err, "as root: chmod 666 /dev/fuse; or mount as root");
 	else if (geteuid())
 		error_next(err, "the folder must be yours and writable; or mount as root");
 	return rc;
