@@ -125,12 +125,19 @@ mount_ade() {
 	"$B/mount.adebackup" "$1" "$2" ${3:+-o "$3"}
 }
 
+# make_here GOAL…: with the flags of the build that is there, so that nothing is built anew.
+make_here() {
+	local werror=
+	if grep -q -e -Werror "$B/flags"; then werror=1; fi
+	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT" MODE="$MODE" WERROR=$werror "$@"
+}
+
 # install_privately: what `make install` installs into $T/dest, its helpers also where mount(8)
 # looks.  The test runs in a mount namespace of its own, so that the machine stays as it is:
 #	[ -n "${ADE_PRIVATE:-}" ] || exec env ADE_PRIVATE=1 unshare -m --propagation private bash "$0"
 install_privately() {
 	[ "$(readlink -f /sbin)" = /usr/sbin ] || skip "/sbin is not /usr/sbin"
-	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT" MODE="$MODE" install DESTDIR="$T/dest" >/dev/null
+	make_here install DESTDIR="$T/dest" >/dev/null
 	mkdir "$T/sbin"
 	mount --bind /usr/sbin "$T/sbin"
 	defer umount "$T/sbin"
