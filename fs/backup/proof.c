@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/backup/proof.h"
 #include "fs/backup/parent_map.h"
+#include "fs/vault/capsule.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -191,5 +192,7 @@ int proof_make(const struct proof_keys *k, struct vault *v, struct point *p, str
 		pthread_mutex_destroy(&notes->lock);
 	if (rc == 0)
 		conclude(k, &f, p);
+	if (rc == 0 && k->keys && vault_info(v)->capsule == CAPSULE_SEALED)
+		rc = capsule_make(vault_ring(v), p->id, k->keys, &p->capsule, err);
 	return rc;
 }

@@ -19,7 +19,8 @@ struct proof_keys {
 };
 
 /* For backup_options.prove, with a struct proof_keys as arg: fills proof,
- * proof_words, and each disk's info and opening set.  A disk that does not
+ * proof_words, each disk's info and opening set, and the capsule as far as the
+ * vault keeps keys.  A disk that does not
  * open is no failure: the point is "not proven", and its words say why. */
 int proof_make(const struct proof_keys *k, struct vault *v, struct point *p, struct error *err);
 

@@ -139,6 +139,19 @@ int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 	return add(r, kind, name, bytes_taken, false, err);
 }
 
+int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < from->n && rc == 0; i++) {
+		const struct key *k = from->key[i];
+
+		rc = add(to, k->kind, k->name, secret_copy(secret_bytes(k->bytes), secret_len(k->bytes)), k->named,
+			 err);
+	}
+	return rc;
+}
+
 /* ADE's names first, then the rest, each part by name. */
 static int by_ade_name(const struct dirent **a, const struct dirent **b)
 {

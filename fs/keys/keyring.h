@@ -44,6 +44,9 @@ int keyring_add_dir(struct keyring *r, const char *dir, struct error *err);
 int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 		       struct secret *bytes_taken, struct error *err);
 
+/* Copies of all keys of another ring, behind those that are there. */
+int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err);
+
 size_t keyring_count(const struct keyring *r);
 struct key *keyring_at(struct keyring *r, size_t i);		/* in trying order; borrowed */
 struct key *keyring_find_bek(struct keyring *r, const char *guid);	/* by GUID, any case; NULL: none */

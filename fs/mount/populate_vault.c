@@ -4,6 +4,7 @@
 #include "fs/mount/populate.h"
 #include "fs/mount/readers.h"
 #include "fs/util/log.h"
+#include "fs/vault/capsule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct shown_point {
 	struct whole *whole;
 	const struct point_name *name;
 	struct point *point;		/* once it was read */
+	struct keyring *keys;		/* the user's and the capsule's; NULL: the user's alone */
 };
 
 struct shown_disk {
@@ -82,7 +84,8 @@ static int fill_disk(struct node *folder, struct error *err)
 
 	if (!s->disk) {
 		bd = point_disk_new(view->vault, s->at->point->vm_id, d, view->cache, err);
-		s->disk = bd ? disk_open(bd, d->vhd, view->keys, &view->options, err) : NULL;
+		s->disk = bd ? disk_open(bd, d->vhd, s->at->keys ? s->at->keys : view->keys, &view->options, err)
+			     : NULL;
 		if (s->disk && view->overlay && lay_overlay(s, d->name, err) < 0) {
 			disk_unref(s->disk);
 			s->disk = NULL;
@@ -126,6 +129,29 @@ static int read_point(struct shown_point *p, struct error *err)
 	return rc == -ENOENT ? point_read(v, p->name, &p->point, err) : error_set(err, -rc, "%s", strerror(-rc));
 }
 
+/* A capsule that does not open is no reason to keep the point from the user's own keys. */
+static int take_capsule(struct shown_point *p, struct error *err)
+{
+	const struct vault_view *view = &p->whole->view;
+	AUTO(keyring_free) struct keyring *keys = NULL;
+	struct error why = ERROR_INIT;
+	int rc = 0;
+
+	if (!p->point->capsule)
+		return 0;
+	keys = keyring_new();
+	if (!keys)
+		return error_set(err, ENOMEM, "out of memory");
+	if (view->keys)
+		rc = keyring_add_all(keys, view->keys, err);
+	if (rc < 0)
+		return rc;
+	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
+	p->keys = TAKE(keys);
+	return 0;
+}
+
 static char *vm_text(const struct point *p, size_t *len)
 {
 	char *text = p->vm_config ? jval_print(p->vm_config, true) : strdup("{}\n");
@@ -141,6 +167,8 @@ static int fill_point(struct node *folder, struct error *err)
 	char *text;
 	int rc = p->point ? 0 : read_point(p, err);
 
+	if (rc == 0 && !p->keys)
+		rc = take_capsule(p, err);
 	if (rc < 0)
 		return rc;
 	text = vm_text(p->point, &len);
@@ -156,6 +184,7 @@ static void release_point(void *ctx)
 	struct shown_point *p = ctx;
 
 	point_free(p->point);
+	keyring_free(p->keys);
 	free(p);
 }
 

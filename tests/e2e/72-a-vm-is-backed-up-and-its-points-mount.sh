@@ -60,9 +60,14 @@ backup >/dev/null
 unmount "$T/m"
 wait_for 5 test -z "$(find "$V/rd" -type f)"
 
-say "one VM, one point; without volume keys ciphertext alone"
+say "one VM, one point; the capsule of a proven point opens it with the vault's key alone"
 mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=$(points '[0].point' | cut -c1-8)"
 [ "$(ls "$T/m" | tr '\n' ' ')" = "lun0 os vm.json " ] || fail "$(ls "$T/m")"
+check_same "$T/plain.raw" "$T/m/os/disk.raw"
+check_same "$T/fs" "$T/m/lun0/disk.raw"
+unmount "$T/m"
+say "without capsule and keys ciphertext alone"
+mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=$(points '[1].point')"
 if head -c 1 "$T/m/os/disk.raw" >/dev/null 2>&1; then fail "a locked disk opened"; fi
 check_same "$T/os.raw" "$T/m/os/encrypted/disk.raw"
 unmount "$T/m"

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A capsule gives back the keys that opened something, to its own point alone. */
+#include "fs/vault/capsule.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const uint8_t vault_id[VAULT_ID_BYTES] = { 5 };
+
+static struct keyring *two_keys(void)
+{
+	struct keyring *r = keyring_new();
+
+	assert_int_equal(keyring_add_secret(r, KEY_PASSPHRASE, "/k/LinuxPassPhraseFileName", secret_copy("abc", 3),
+					    NULL), 0);
+	assert_int_equal(keyring_add_secret(r, KEY_RECOVERY_PASSWORD, "typed", secret_copy("123456", 6), NULL), 0);
+	return r;
+}
+
+static void keys_that_opened_something_come_back(void **state)
+{
+	AUTO(key_ring_free) struct key_ring *ring = key_ring_new(vault_id, NULL);
+	AUTO(keyring_free) struct keyring *keys = two_keys(), *back = keyring_new();
+	AUTO(jval_free) struct jval *none = NULL, *capsule = NULL;
+
+	(void)state;
+	assert_int_equal(capsule_make(ring, "0123456789abcdef", keys, &none, NULL), 0);
+	assert_null(none);
+	keyring_at(keys, 0)->used = true;
+	assert_int_equal(capsule_make(ring, "0123456789abcdef", keys, &capsule, NULL), 0);
+	assert_int_equal(capsule_open(ring, "0123456789abcdef", capsule, back, NULL), 0);
+	assert_int_equal(keyring_count(back), 1);
+	assert_string_equal(keyring_at(back, 0)->name, "LinuxPassPhraseFileName");
+	assert_int_equal(keyring_at(back, 0)->kind, KEY_PASSPHRASE);
+	assert_memory_equal(secret_bytes(keyring_at(back, 0)->bytes), "abc", 3);
+	assert_int_equal(capsule_open(ring, "0123456789abcdef", NULL, back, NULL), 0);
+}
+
+static void a_capsule_of_another_point_or_vault_or_a_changed_one_is_refused(void **state)
+{
+	AUTO(key_ring_free) struct key_ring *ring = key_ring_new(vault_id, NULL), *other = key_ring_new(vault_id, NULL);
+	AUTO(keyring_free) struct keyring *keys = two_keys(), *back = keyring_new();
+	AUTO(jval_free) struct jval *capsule = NULL, *bad = NULL;
+
+	(void)state;
+	keyring_at(keys, 1)->used = true;
+	assert_int_equal(capsule_make(ring, "0123456789abcdef", keys, &capsule, NULL), 0);
+	assert_int_equal(capsule_open(ring, "1123456789abcdef", capsule, back, NULL), -EBADMSG);
+	assert_int_equal(capsule_open(other, "0123456789abcdef", capsule, back, NULL), -EBADMSG);
+	for (int i = 0; i < 6; i++) {
+		static const char *const change[][2] = { { "kind", "password" }, { "name", "x" }, { "guid", "y" },
+							 { "epoch", "2" }, { "salt", "00" }, { "sealed", "00" } };
+
+		bad = jval_copy(capsule);
+		assert_int_equal(jval_set_text(jval_at(jval_get(bad, "keys"), 0), change[i][0], change[i][1]), 0);
+		assert_int_equal(capsule_open(ring, "0123456789abcdef", bad, back, NULL), -EBADMSG);
+		jval_free(TAKE(bad));
+	}
+	assert_int_equal(keyring_count(back), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_that_opened_something_come_back),
+		cmocka_unit_test(a_capsule_of_another_point_or_vault_or_a_changed_one_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
