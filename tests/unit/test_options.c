@@ -240,6 +240,18 @@ static void the_table_is_in_order(void **state)
 	}
 }
 
+/* A bit that is given twice lets a command take another's options. */
+static void no_two_groups_share_a_bit(void **state)
+{
+	unsigned seen = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n_option_group_defs; i++) {
+		assert_int_equal(seen & option_group_defs[i].group, 0);
+		seen |= option_group_defs[i].group;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +269,7 @@ int main(void)
 		cmocka_unit_test(edits_are_counted),
 		cmocka_unit_test(every_error_has_its_exit_code),
 		cmocka_unit_test(the_table_is_in_order),
+		cmocka_unit_test(no_two_groups_share_a_bit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,12 +28,12 @@ enum option_group {
 	G_NEWVAULT = 1 << 5,	/* makes one */
 	G_BACKUP = 1 << 6,
 	G_LONG	 = 1 << 7,	/* takes long: threads, progress */
-	G_NEWKEY = 1 << 10,	/* gives a vault one more key */
-	G_PUBLIC = 1 << 11,	/* takes the public half of an RSA key */
-	G_PAPER	 = 1 << 12,
 	G_KEYSTORE = 1 << 8,	/* works on key stores */
 	G_OBJECT = 1 << 9,	/* makes a key or secret in one */
 	G_RESTORE = 1 << 10,
+	G_NEWKEY = 1 << 20,	/* gives a vault one more key */
+	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
+	G_PAPER	 = 1 << 22,	/* puts a key on paper */
 };
 
 enum option_id {
