@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/overlay_file.h"
+#include "fs/image/overlay_map.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,62 @@ static int open_file(struct overlay_file *f, struct error *err)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* What the map says, while nobody writes. */
+static int look_at_map(const struct overlay_file *f, struct overlay_look *out, struct error *err)
+{
+	uint64_t blocks = (f->info.size - 1) / OVERLAY_BLOCK + 1, data, zero;
+	AUTO(overlay_map_free) struct overlay_map *m = overlay_map_new(blocks, err);
+	int rc = m ? overlay_map_load(m, f->fd, OVERLAY_HEADER_BYTES, err) : -ENOMEM;
+
+	if (rc)
+		return rc;
+	overlay_map_count(m, &data, &zero);
+	out->written = data * OVERLAY_BLOCK;
+	out->discarded = zero * OVERLAY_BLOCK;
+	return 0;
+}
+
+int overlay_file_look(const char *path, struct overlay_look *out, struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = file_new(path, err);
+	struct stat st;
+	int rc;
+
+	if (!f)
+		return -ENOMEM;
+	*out = (struct overlay_look){ 0 };
+	rc = open_file(f, err);
+	if (!rc)
+		rc = read_header(f, err);
+	if (!rc && fstat(f->fd, &st) < 0)
+		rc = error_set(err, errno, "%s", strerror(errno));
+	if (!rc) {
+		out->info = f->info;
+		out->allocated = (uint64_t)st.st_blocks * 512;
+		rc = lock(f, NULL);
+		out->in_use = rc == -EBUSY;
+		rc = out->in_use ? 0 : rc ? error_set(err, -rc, "%s", strerror(-rc))
+					  : look_at_map(f, out, err);
+	}
+	if (rc)
+		error_object(err, "%s", path);
+	return rc;
+}
+
+int overlay_file_remove(const char *path, struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = overlay_file_open(path, OVERLAY_WRITE, err);
+	int rc;
+
+	if (!f)
+		return err && err->code ? -err->code : -EIO;
+	if (unlink(path) == 0)
+		return 0;
+	rc = error_set(err, errno, "it cannot be removed: %s", strerror(errno));
+	error_object(err, "%s", path);
+	return rc;
 }
 
 struct overlay_file *overlay_file_open(const char *path, enum overlay_access access,

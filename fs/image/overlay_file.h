@@ -39,6 +39,20 @@ struct overlay_file *overlay_file_use(const char *path, const struct overlay_inf
 /* One without a name in $TMPDIR or /var/tmp, gone with the process. */
 struct overlay_file *overlay_file_temporary(const struct overlay_info *want, struct error *err);
 
+struct overlay_look {		/* at a file, whoever uses it */
+	struct overlay_info info;
+	bool in_use;
+	uint64_t allocated;	/* bytes that it takes */
+	uint64_t written, discarded;	/* bytes of the disk; 0 while it is in use */
+};
+
+/* 0 or -errno with words, as overlay_file_open() apart from EBUSY and too much
+ * permission. */
+int overlay_file_look(const char *path, struct overlay_look *out, struct error *err);
+
+/* Lock the overlay and remove it from its folder. */
+int overlay_file_remove(const char *path, struct error *err);
+
 void overlay_file_close(struct overlay_file *f);
 
 DEFINE_CLEANUP(struct overlay_file *, overlay_file_close);

@@ -91,12 +91,12 @@ OPTION(CHUNK_SIZE, "chunk-size", "SIZE", G_NEWVAULT,
        "the unit of storing and fetching, a power of two from 16K to 4M (64K)")
 
 /* A vault's points. */
-OPTION(VM, "vm", "NAME", G_MOUNT, "of a vault: show this VM alone")
-OPTION(POINT, "point", "POINT", G_MOUNT,
+OPTION(VM, "vm", "NAME", G_MOUNT | G_EXPORT, "of a vault: show this VM alone")
+OPTION(POINT, "point", "POINT", G_MOUNT | G_EXPORT,
        "of that VM: show this recovery point alone: its id or the beginning of it, its time, or latest")
 
 /* Backups. */
-OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE,
+OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE | G_EXPORT,
        "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD or block "
        "device that it is; repeated for each")
 OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
@@ -104,11 +104,11 @@ OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
 
 /* Restores. */
 OPTION(TO, "to", "PATH", G_RESTORE, "where to: a folder, or for one disk a file or a block device")
-OPTION(FORMAT, "format", "raw|vhd", G_RESTORE, "the form of the files (raw)")
+OPTION(FORMAT, "format", "raw|vhd", G_RESTORE | G_EXPORT, "the form of the files (raw)")
 OPTION(AS, "as", "decrypted|encrypted", G_RESTORE,
        "write the disks decrypted, or as they were backed up (decrypted)")
 OPTION(RESUME, "resume", NULL, G_RESTORE, "go on with a restore that was cut")
-OPTION(CHECK, "check", NULL, G_RESTORE, "read all of it back and compare it with the vault")
+OPTION(CHECK, "check", NULL, G_RESTORE | G_EXPORT, "read all of it back and compare it with the vault")
 
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor, at most 4)")

@@ -34,6 +34,7 @@ enum option_group {
 	G_NEWKEY = 1 << 20,	/* gives a vault one more key */
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
 	G_PAPER	 = 1 << 22,	/* puts a key on paper */
+	G_EXPORT = 1 << 14,	/* writes an overlay's disk */
 };
 
 enum option_id {
