@@ -4,6 +4,7 @@
 #include "crypto/bytes.h"
 #include "crypto/luks/luks.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define EXT_SUPERBLOCK 1024u
@@ -73,4 +74,66 @@ const char *fstype_detect(struct blockdev *bd)
 			return signatures[i].what;
 	}
 	return detect_ext(bd);
+}
+
+enum uuid_form { FORM_UUID, FORM_NTFS, FORM_FAT };
+
+static const struct {
+	const char *what;
+	uint32_t off;
+	uint8_t len;
+	enum uuid_form form;
+} uuids[] = {
+	{ "ext2", 1128, 16, FORM_UUID },    { "ext3", 1128, 16, FORM_UUID },
+	{ "ext4", 1128, 16, FORM_UUID },    { "xfs", 32, 16, FORM_UUID },
+	{ "btrfs", 0x10020, 16, FORM_UUID }, { "swap", 1036, 16, FORM_UUID },
+	{ "ntfs", 72, 8, FORM_NTFS },	    { "exfat", 100, 4, FORM_FAT },
+};
+
+static void write_uuid(const uint8_t *u, enum uuid_form form, char out[FSTYPE_UUID_MAX])
+{
+	char *at = out;
+
+	if (form == FORM_NTFS) {
+		snprintf(out, FSTYPE_UUID_MAX, "%016llX", (unsigned long long)le64(u));
+		return;
+	}
+	if (form == FORM_FAT) {
+		snprintf(out, FSTYPE_UUID_MAX, "%04X-%04X", le16(u + 2), le16(u));
+		return;
+	}
+	for (int i = 0; i < 16; i++) {
+		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+
+		at += snprintf(at, 4, dash ? "-%02x" : "%02x", u[i]);
+	}
+}
+
+/* FAT keeps its serial number behind the name of its kind, which says where. */
+static bool fat_serial(struct blockdev *bd, char out[FSTYPE_UUID_MAX])
+{
+	uint8_t head[512];
+
+	if (bd->size < sizeof(head) || blockdev_pread(bd, head, sizeof(head), 0) < 0)
+		return false;
+	write_uuid(head + (memcmp(head + 0x52, "FAT32", 5) ? 39 : 67), FORM_FAT, out);
+	return true;
+}
+
+bool fstype_uuid(struct blockdev *bd, const char *what, char out[FSTYPE_UUID_MAX])
+{
+	uint8_t u[16];
+
+	if (!strcmp(what, "vfat"))
+		return fat_serial(bd, out);
+	for (size_t i = 0; i < sizeof(uuids) / sizeof(*uuids); i++) {
+		if (strcmp(uuids[i].what, what))
+			continue;
+		if (!range_fits(uuids[i].off, uuids[i].len, bd->size) ||
+		    blockdev_pread(bd, u, uuids[i].len, uuids[i].off) < 0)
+			return false;
+		write_uuid(u, uuids[i].form, out);
+		return true;
+	}
+	return false;
 }

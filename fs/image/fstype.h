@@ -6,9 +6,15 @@
 
 #include "fs/image/blockdev.h"
 
+#define FSTYPE_UUID_MAX 40
+
 /* "ntfs", "ext2", "ext3", "ext4", "xfs", "vfat", "exfat", "refs", "btrfs",
  * "swap", "lvm", "bitlocker", "luks"; NULL: nothing that we know.  A read
  * error counts as nothing. */
 const char *fstype_detect(struct blockdev *bd);
+
+/* The UUID or serial number of a file system of that kind, as /dev/disk/by-uuid
+ * writes it; false: it has none, or a read error. */
+bool fstype_uuid(struct blockdev *bd, const char *what, char out[FSTYPE_UUID_MAX]);
 
 #endif

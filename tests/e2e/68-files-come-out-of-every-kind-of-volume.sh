@@ -29,17 +29,19 @@ partition() {
 	dd if="$1" of="$T/disk.raw" bs="$mib" seek=1 conv=notrunc,sparse status=none
 }
 
-# nothing_left: neither mount, loop device, folder nor process
+# nothing_left: neither mount, loop device nor folder
 nothing_left() {
 	is_mounted "$T/m" && fail "$T/m is still mounted"
-	grep -E 'adebackup/files-|'"$T/m" /proc/self/mounts && fail "mounts are left"
-	wait_for 5 eval "! losetup -l -n -O BACK-FILE | grep -q adebackup/files-"
-	wait_for 5 eval "! ls -d /run/adebackup/files-*"
+	grep -E "$T|$images" /proc/self/mounts && fail "mounts are left"
+	wait_for 5 eval "! losetup -l -n -O BACK-FILE | grep -q '$images'"
+	wait_for 5 test ! -e "$images"
 }
+images=none
 
 files() {
 	defer eval "is_mounted '$T/m' && '$B/adebackup' umount '$T/m'"
 	"$B/adebackup" files "$T/disk.raw" "$T/m" "$@" >"$T/out"
+	images=$(findmnt -n -o SOURCE "$T/m")
 }
 take_away() {
 	"$B/adebackup" umount "$T/m"

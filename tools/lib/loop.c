@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #define TRIES 32	/* others take free devices too */
 
@@ -120,6 +121,28 @@ char *loop_file(const char *name, struct error *err)
 	return NULL;
 }
 
+bool loop_any_other(const char *name, const char *dir)
+{
+	size_t len = strlen(dir);
+	const struct dirent *e;
+	bool any = false;
+	DIR *blocks = opendir("/sys/block");
+
+	while (blocks && !any && (e = readdir(blocks))) {
+		AUTO(free) char *file = NULL;
+		char other[32];
+
+		if (snprintf(other, sizeof(other), "/dev/%s", e->d_name) >= (int)sizeof(other) ||
+		    strncmp(e->d_name, "loop", 4) || !strcmp(other, name))
+			continue;
+		file = loop_file(other, NULL);
+		any = file && !strncmp(file, dir, len) && file[len] == '/';
+	}
+	if (blocks)
+		closedir(blocks);
+	return any;
+}
+
 /* Calls fn for the number of each partition; the first non-zero ends it. */
 static int each_partition(const char *name, int (*fn)(void *arg, unsigned n), void *arg)
 {
@@ -170,10 +193,17 @@ static int check_partition(void *arg, unsigned n)
 
 static int remove_partition(void *arg, unsigned n)
 {
+	const struct timespec pause = { .tv_nsec = 50000000 };
 	const struct detaching *d = arg;
 	char device[64];
+	int rc = blkpg(d->fd, BLKPG_DEL_PARTITION, n, 0, 0);
 
-	if (!blkpg(d->fd, BLKPG_DEL_PARTITION, n, 0, 0))
+	/* udev looks into new devices for a moment */
+	for (int i = 0; i < TRIES && rc && errno == EBUSY; i++) {
+		nanosleep(&pause, NULL);
+		rc = blkpg(d->fd, BLKPG_DEL_PARTITION, n, 0, 0);
+	}
+	if (!rc)
 		return 0;
 	snprintf(device, sizeof(device), "%sp%u", d->name, n);
 	return refuse(d->err, device, "cannot remove the partition");

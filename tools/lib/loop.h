@@ -39,6 +39,9 @@ int loop_detach(const char *name, struct error *err);
 /* "/dev/loop3" of "/dev/loop3p1" or of itself; false: no loop device. */
 bool loop_whole(const char *device, char name[32]);
 
+/* Another loop device than `name` lies over a file below dir. */
+bool loop_any_other(const char *name, const char *dir);
+
 /* The file that a loop device lies over, malloc'ed; NULL with words. */
 char *loop_file(const char *name, struct error *err);
 

@@ -156,6 +156,8 @@ OPTION(OVERLAY_VIEW, "overlay-view", "disk.raw|encrypted/disk.raw", G_MOUNT,
 OPTION(FOREGROUND, "foreground", NULL, G_MOUNT,
        "serve from this process, do not go to the background")
 
+OPTION(VIEW, "view", "NAME", G_ATTACH,
+       "the view to attach: p1.raw, a logical volume, encrypted/disk.raw (disk.raw)")
 OPTION(LAZY, "lazy", NULL, G_UMOUNT, "detach now, finish when the last user has left")
 
 /* Every command. */
