@@ -23,6 +23,8 @@ struct backup {
 	struct condemned *condemned;
 	struct chunk_index *index;
 	struct point *parent, *point;	/* parent NULL: none */
+	int64_t newest;			/* time of the VM's newest point, also if it cannot be read; 0: none */
+	uint64_t unread;		/* points after the parent that cannot be read */
 	uint64_t total;
 };
 
@@ -48,6 +50,7 @@ static int read_parent(struct backup *b, struct error *err)
 
 	if (rc < 0)
 		return rc;
+	b->newest = n ? list[n - 1].time : 0;
 	while (n-- && !b->parent) {
 		rc = point_read(b->run.vault, &list[n], &b->parent, err);
 		if (rc == -EBADMSG)
@@ -56,6 +59,7 @@ static int read_parent(struct backup *b, struct error *err)
 			return rc;
 		if (rc < 0)
 			error_clear(err);
+		b->unread += rc < 0;
 	}
 	if (!b->parent)
 		return 0;
@@ -83,11 +87,11 @@ static void check_parent(struct backup *b)
 
 /* Points are told apart and put in order by their seconds: two backups in one
  * second get two.  A clock that went back far is not followed. */
-static int64_t time_after(const struct point *parent)
+static int64_t time_after(int64_t newest)
 {
 	int64_t now = time(NULL);
 
-	return parent && parent->time >= now && parent->time < now + CLOCK_SLACK ? parent->time + 1 : now;
+	return newest >= now && newest < now + CLOCK_SLACK ? newest + 1 : now;
 }
 
 static int fill_point(struct backup *b, struct error *err)
@@ -98,7 +102,7 @@ static int fill_point(struct backup *b, struct error *err)
 	snprintf(p->vm, sizeof(p->vm), "%s", b->opts->vm);
 	memcpy(p->vm_id, b->run.vm_id, VM_ID_TEXT);
 	memcpy(p->session, b->run.session, SESSION_ID_BYTES);
-	p->time = time_after(b->parent);
+	p->time = time_after(b->newest);
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return error_set(err, EIO, "the system gives no random numbers");
 	hex_encode(id, sizeof(id), p->id);
@@ -133,7 +137,7 @@ static int begin(struct backup *b, struct error *err)
 		rc = fill_point(b, err);
 	if (rc < 0)
 		return rc;
-	b->point->number = b->parent ? b->parent->number + 1 : 1;
+	b->point->number = (b->parent ? b->parent->number : 0) + b->unread + 1;
 	check_parent(b);
 	return resume_index(&b->run, err);
 }
