@@ -43,13 +43,15 @@ void chunk_index_free(struct chunk_index *x)
 	free(x);
 }
 
-/* Names are MACs: any of their bytes is a hash. */
-static struct row *find(struct row *table, size_t room, const uint8_t *name, uint32_t chunk_size)
+/* Names are MACs: any of their bytes is a hash.  base: zeros for a whole chunk. */
+static struct row *find(struct row *table, size_t room, const uint8_t *name, const uint8_t *base,
+			uint32_t chunk_size)
 {
 	size_t i = le64(name) & (room - 1);
 
 	while (table[i].ref.len && (table[i].chunk_size != chunk_size ||
-				    memcmp(table[i].ref.name, name, CHUNK_NAME_BYTES)))
+				    memcmp(table[i].ref.name, name, CHUNK_NAME_BYTES) ||
+				    memcmp(table[i].ref.base, base, CHUNK_NAME_BYTES)))
 		i = (i + 1) & (room - 1);
 	return &table[i];
 }
@@ -63,7 +65,8 @@ static bool grow(struct chunk_index *x)
 		return false;
 	for (size_t i = 0; i < x->room; i++)
 		if (x->table[i].ref.len)
-			*find(table, room, x->table[i].ref.name, x->table[i].chunk_size) = x->table[i];
+			*find(table, room, x->table[i].ref.name, x->table[i].ref.base,
+			      x->table[i].chunk_size) = x->table[i];
 	free(x->table);
 	x->table = table;
 	x->room = room;
@@ -76,7 +79,7 @@ void chunk_index_add(struct chunk_index *x, const struct chunk_ref *ref, uint32_
 
 	pthread_mutex_lock(&x->lock);
 	if (x->n * 2 < x->room || grow(x)) {
-		row = find(x->table, x->room, ref->name, chunk_size);
+		row = find(x->table, x->room, ref->name, ref->base, chunk_size);
 		x->n += row->ref.len == 0;
 		row->ref = *ref;
 		row->chunk_size = chunk_size;
@@ -84,13 +87,14 @@ void chunk_index_add(struct chunk_index *x, const struct chunk_ref *ref, uint32_
 	pthread_mutex_unlock(&x->lock);
 }
 
-bool chunk_index_find(struct chunk_index *x, const uint8_t name[CHUNK_NAME_BYTES], uint32_t chunk_size,
-		      struct chunk_ref *out)
+bool chunk_index_find(struct chunk_index *x, const uint8_t name[CHUNK_NAME_BYTES], const uint8_t *base,
+		      uint32_t chunk_size, struct chunk_ref *out)
 {
+	static const uint8_t none[CHUNK_NAME_BYTES];
 	const struct row *row;
 
 	pthread_mutex_lock(&x->lock);
-	row = find(x->table, x->room, name, chunk_size);
+	row = find(x->table, x->room, name, base ? base : none, chunk_size);
 	*out = row->ref;
 	pthread_mutex_unlock(&x->lock);
 	return out->len != 0;

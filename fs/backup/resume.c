@@ -2,6 +2,7 @@
 #include "fs/backup/resume.h"
 #include "crypto/hash.h"
 #include "fs/util/log.h"
+#include "fs/vault/point.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,11 +35,14 @@ static int keep_name(void *arg, const struct object *o)
 	return add_name(arg, o->name);
 }
 
-/* "ref/<session>": it came as far as its commit, and what it stored is found
- * through maps. */
+/* "pt/…/<session>": it committed, and what it stored is found through maps.  A
+ * tombstone in that place ended a session that never did. */
 static int keep_session(void *arg, const struct object *o)
 {
-	return strlen(o->name) == 4 + SESSION_TEXT ? add_name(arg, o->name + 4) : 0;
+	const char *last = strrchr(o->name, '/');
+	bool manifest = o->size > TOMBSTONE_MAX && last && strlen(last + 1) == SESSION_TEXT;
+
+	return manifest ? add_name(arg, last + 1) : 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -74,27 +78,26 @@ static void index_segment(struct run *r, const char *name, const uint8_t id[SEGM
 	if (segment_check(data, len, id, &info, NULL) < 0 || info.class != SEGMENT_DATA)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (rows[i].kind == CHUNK_RAW || rows[i].kind == CHUNK_ZSTD)
-			chunk_index_add(r->index, &rows[i], sizes[i]);
+		chunk_index_add(r->index, &rows[i], sizes[i]);
 }
 
 int resume_index(struct run *r, struct error *err)
 {
-	struct names ended = { .n = 0 }, segments = { .n = 0 };
+	struct names committed = { .n = 0 }, segments = { .n = 0 };
 	struct store *st = vault_store(r->vault);
 	char session[SESSION_TEXT + 1];
 	uint8_t id[SEGMENT_ID_BYTES];
-	int rc = store_list(st, "ref/", keep_session, &ended, err);
+	int rc = store_list(st, "pt/", keep_session, &committed, err);
 
 	if (rc == 0)
 		rc = store_list(st, "seg/", keep_name, &segments, err);
-	if (ended.n)
-		qsort(ended.row, ended.n, sizeof(*ended.row), compare);
+	if (committed.n)
+		qsort(committed.row, committed.n, sizeof(*committed.row), compare);
 	for (size_t i = 0; i < segments.n && rc == 0 && !atomic_load(&r->stop); i++)
 		if (parse(segments.row[i], session, id) && !condemned_has(r->condemned, id) &&
-		    !(ended.n && bsearch(session, ended.row, ended.n, sizeof(*ended.row), compare)))
+		    !(committed.n && bsearch(session, committed.row, committed.n, sizeof(*committed.row), compare)))
 			index_segment(r, segments.row[i], id);
-	free(ended.row);
+	free(committed.row);
 	free(segments.row);
 	return rc;
 }

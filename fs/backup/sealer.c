@@ -98,21 +98,39 @@ static int read_base(struct sealer *s, const struct chunk_ref *ref)
 	return rc;
 }
 
-/* What to patch, or NULL: nothing there, or it cannot be read. */
-static const struct chunk_ref *find_base(struct sealer *s, const struct map_entry *old)
+/* The whole chunk that the parent has there or builds on, if it may be used. */
+static const struct chunk_ref *whole_of(const struct sealer *s, const struct map_entry *old)
 {
 	const struct chunk_ref *ref = old->ref.kind == CHUNK_PATCH ? &old->base : &old->ref;
-	int rc;
 
-	if (!run_may_use(s->run, ref))
-		return NULL;
-	rc = read_base(s, ref);
-	if (rc < 0 && !s->told) {
+	return run_may_use(s->run, ref) ? ref : NULL;
+}
+
+/* Is the base's content in s->base now? */
+static bool have_base(struct sealer *s, const struct chunk_ref *whole)
+{
+	int rc = whole ? read_base(s, whole) : -ENOENT;
+
+	if (rc < 0 && whole && !s->told) {
 		log_warning("a chunk of the point before cannot be read (%s); what changed there is stored whole",
 			    strerror(-rc));
 		s->told = true;
 	}
-	return rc < 0 ? NULL : ref;
+	return rc == 0;
+}
+
+/* Stored already, by this backup or one that was cut? */
+static bool find_stored(struct sealer *s, const uint8_t name[CHUNK_NAME_BYTES], const struct chunk_ref *whole,
+			struct map_entry *out)
+{
+	struct chunk_index *x = s->run->index;
+
+	if (chunk_index_find(x, name, NULL, s->chunk_size, &out->ref))
+		return true;
+	if (!whole || !chunk_index_find(x, name, whole->name, s->chunk_size, &out->ref) || !have_base(s, whole))
+		return false;
+	out->base = *whole;
+	return true;
 }
 
 static int add(struct sealer *s, const struct packed *p, const uint8_t name[CHUNK_NAME_BYTES],
@@ -146,7 +164,7 @@ static bool is_same(const struct sealer *s, const struct map_entry *old, const u
 int sealer_take(struct sealer *s, const void *chunk, const struct map_entry *old, struct map_entry *out,
 		struct error *err)
 {
-	const struct chunk_ref *base;
+	const struct chunk_ref *whole;
 	uint8_t name[CHUNK_NAME_BYTES];
 	struct packed packed;
 	int rc;
@@ -161,11 +179,11 @@ int sealer_take(struct sealer *s, const void *chunk, const struct map_entry *old
 		*out = *old;
 		return 0;
 	}
-	if (chunk_index_find(s->run->index, name, s->chunk_size, &out->ref))
+	whole = whole_of(s, old);
+	if (find_stored(s, name, whole, out))
 		return 0;
-	base = find_base(s, old);
-	rc = packer_pack(s->packer, chunk, base ? s->base : NULL, &packed);
+	rc = packer_pack(s->packer, chunk, have_base(s, whole) ? s->base : NULL, &packed);
 	if (rc < 0)
 		return error_set(err, -rc, "a chunk cannot be packed");
-	return add(s, &packed, name, base, out, err);
+	return add(s, &packed, name, whole, out, err);
 }
