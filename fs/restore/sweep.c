@@ -36,8 +36,8 @@ static int first_extent(void *arg, uint64_t off, uint64_t len, enum extent_type 
 	return type == EXTENT_DATA || st->s->holes ? 1 : 0;
 }
 
-/* Under the lock: 1 with the next step, 0 at the end, -errno. */
-static int next_step(struct state *st, struct step *out)
+/* Under the lock: false at the end. */
+static bool next_step(struct state *st, struct step *out)
 {
 	const struct sweep *s = st->s;
 	uint64_t size = s->from->size, end, limit;
@@ -48,12 +48,14 @@ static int next_step(struct state *st, struct step *out)
 		if (end > st->cursor)
 			st->cursor = end;
 		if (st->cursor >= size)
-			return 0;
+			return false;
 		rc = blockdev_extents(s->from, st->cursor,
 				      size - st->cursor < LOOK_AHEAD ? size - st->cursor : LOOK_AHEAD,
 				      first_extent, st);
+		/* Something further on cannot be told: whoever reads comes to it. */
 		if (rc < 0)
-			return rc;
+			st->extent = (struct step){ st->cursor, size - st->cursor < SWEEP_STEP ? size - st->cursor
+										 : SWEEP_STEP, false };
 		/* The extent begins at the cursor, or behind holes that are passed over. */
 		st->cursor = st->extent.off;
 	}
@@ -62,7 +64,7 @@ static int next_step(struct state *st, struct step *out)
 	*out = (struct step){ st->cursor, end - st->cursor < limit ? end - st->cursor : limit,
 			      st->extent.hole };
 	st->cursor += out->len;
-	return 1;
+	return true;
 }
 
 static void fail(struct state *st, int rc, uint64_t at)
@@ -84,12 +86,7 @@ static void *work(void *arg)
 	pthread_mutex_lock(&st->lock);
 	if (!buf)
 		fail(st, -ENOMEM, UINT64_MAX);
-	while (st->rc == 0) {
-		rc = next_step(st, &step);
-		if (rc < 0)
-			fail(st, rc, st->cursor);
-		if (rc <= 0)
-			break;
+	while (st->rc == 0 && next_step(st, &step)) {
 		st->doing[t->n] = step.off;
 		pthread_mutex_unlock(&st->lock);
 		rc = st->s->visit(st->s->arg, step.off, step.len, step.hole, buf);

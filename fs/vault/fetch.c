@@ -58,6 +58,11 @@ void fetcher_free(struct fetcher *f)
 	free(f);
 }
 
+void fetcher_quiet(struct fetcher *f)
+{
+	atomic_store(&f->logged, LOGGED_MAX);
+}
+
 /* One that has the segment's key, if there is one. */
 static struct chunk_opener *take_opener(struct fetcher *f, const uint8_t *segment)
 {
@@ -92,8 +97,9 @@ static void log_fault(struct fetcher *f, const struct chunk_ref *ref, const char
 {
 	char name[160];
 
-	if (atomic_fetch_add(&f->logged, 1) >= LOGGED_MAX)
+	if (atomic_load(&f->logged) >= LOGGED_MAX)
 		return;
+	atomic_fetch_add(&f->logged, 1);
 	segment_name(ref->segment, name, sizeof(name));
 	log_error("%s: chunk at %u: %s", name, ref->off, text);
 }

@@ -22,6 +22,7 @@ struct fetcher;
 /* For chunks of one size.  All is borrowed and outlives the fetcher.  NULL: ENOMEM. */
 struct fetcher *fetcher_new(struct store *st, const struct key_ring *ring, struct chunk_cache *cache,
 			    uint32_t chunk_size, struct error *err);
+void fetcher_quiet(struct fetcher *f);	/* faults are the caller's to tell, not to log */
 void fetcher_free(struct fetcher *f);	/* waits for what is in flight */
 
 /* The chunks of n entries, each held in out[]; NULL where it is zero.  On

@@ -342,17 +342,20 @@ static int walk_page(struct map_reader *m, const struct chunk_ref *ref, unsigned
 		     uint64_t first, map_page_fn *fn, void *arg)
 {
 	AUTO(map_page_free) struct map_page *p = NULL;
-	int rc = load_page(m, ref, level, first, &p, NULL);
+	int rc = fn(arg, ref, level, first, NULL, 1);
 
+	if (rc <= 0)
+		return rc;
+	rc = load_page(m, ref, level, first, &p, NULL);
 	rc = fn(arg, ref, level, first, p, rc);
-	for (unsigned i = 0; p && level && rc == 0 && i < map_page_entries(p); i++) {
+	for (unsigned i = 0; p && level && rc >= 0 && i < map_page_entries(p); i++) {
 		struct map_entry e;
 
 		map_page_entry(p, i, &e);
 		if (e.ref.kind != CHUNK_ZERO)
 			rc = walk_page(m, &e.ref, level - 1, first + i * map_span(level), fn, arg);
 	}
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 int map_reader_walk(struct map_reader *m, map_page_fn *fn, void *arg)

@@ -35,9 +35,10 @@ int map_reader_entries(struct map_reader *m, uint64_t chunk, size_t n, struct ma
 int map_reader_run(struct map_reader *m, uint64_t chunk, uint64_t max, uint64_t *n, bool *zero,
 		   struct error *err);
 
-/* Every page of the map, parents first: where it lies, its level, the first
- * chunk below it.  rc: 0, or why the page cannot be read (what is below is
- * not visited then).  Non-zero from fn stops the walk and is its result. */
+/* Every page of the map, parents first, past the cache: where it lies, its
+ * level, the first chunk below it.  page NULL, rc 1: not read yet; 0 passes it
+ * over with all below, 1 reads it.  Then the page, or NULL and why it cannot
+ * be read (what is below is not visited then).  Negative stops the walk. */
 typedef int map_page_fn(void *arg, const struct chunk_ref *ref, unsigned level, uint64_t first,
 			const struct map_page *page, int rc);
 int map_reader_walk(struct map_reader *m, map_page_fn *fn, void *arg);

@@ -110,6 +110,14 @@ OPTION(AS, "as", "decrypted|encrypted", G_RESTORE,
 OPTION(RESUME, "resume", NULL, G_RESTORE, "go on with a restore that was cut")
 OPTION(CHECK, "check", NULL, G_RESTORE | G_EXPORT, "read all of it back and compare it with the vault")
 
+/* Verifying. */
+OPTION(NO_KEY, "no-key", NULL, G_VERIFY,
+       "check without any key: flipped bits, cut and missing objects, and the points that need them")
+OPTION(STRUCTURE, "structure", NULL, G_VERIFY, "do not read the data, only what describes it")
+OPTION(SAMPLE, "sample", "PERCENT", G_VERIFY, "read that part of the data, chosen at random: 5%")
+OPTION(TIME_LIMIT, "time-limit", "SECONDS", G_VERIFY,
+       "stop reading data then; the next verify with a limit goes on from there")
+
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor, at most 4)")
 OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG,

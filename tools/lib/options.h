@@ -31,6 +31,7 @@ enum option_group {
 	G_KEYSTORE = 1 << 8,	/* works on key stores */
 	G_OBJECT = 1 << 9,	/* makes a key or secret in one */
 	G_RESTORE = 1 << 10,
+	G_VERIFY = 1 << 12,
 	G_ATTACH = 1 << 11,	/* makes block devices */
 	G_NEWKEY = 1 << 20,	/* gives a vault one more key */
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
