@@ -179,7 +179,8 @@ static unsigned segment_index(struct segment_list *l, const struct chunk_ref *re
 {
 	/* Neighbours mostly share a segment: look from the newest. */
 	for (unsigned i = l->n; i-- > 0;)
-		if (!memcmp(l->row[i], ref->segment, SEGMENT_ID_BYTES))
+		if (!memcmp(l->row[i], ref->segment, SEGMENT_ID_BYTES) &&
+		    le16(l->row[i] + SEGMENT_ID_BYTES) == ref->epoch)
 			return i;
 	memset(l->row[l->n], 0, ROW);
 	memcpy(l->row[l->n], ref->segment, SEGMENT_ID_BYTES);
