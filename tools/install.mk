@@ -23,6 +23,7 @@ install: all	## PREFIX=/usr DESTDIR=…; mount(8) looks for helpers in /sbin and
 	ln -sf mount.adebackup $(DESTDIR)$(PREFIX)/sbin/mount.fuse.adebackup
 	for page in $(MAN); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	ln -sf mount.adebackup.8 $(DESTDIR)$(PREFIX)/share/man/man8/mount.fuse.adebackup.8
 	$(INSTALL) -D -m 644 $(COMPLETION) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/adebackup
 	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/adebackup/README.md
 	$(INSTALL) -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/adebackup/copyright
@@ -31,6 +32,7 @@ uninstall:	## what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/adebackup $(DESTDIR)$(PREFIX)/sbin/mount.adebackup \
 		$(DESTDIR)$(PREFIX)/sbin/mount.fuse.adebackup \
 		$(foreach page,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+		$(DESTDIR)$(PREFIX)/share/man/man8/mount.fuse.adebackup.8 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/adebackup
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/adebackup
 

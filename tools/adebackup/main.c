@@ -83,6 +83,15 @@ static void take_operands(struct invocation *in, int n, char **operands, char **
 	in->n_operands = n + 1;
 }
 
+/* Options that cannot be read are told as JSON too where that is asked for. */
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
 	AUTO(free) char **all = calloc((size_t)argc + 2, sizeof(*all));
@@ -97,7 +106,7 @@ static int run(const struct command *c, int argc, char **argv)
 	else
 		rc = options_parse(o, argc, argv, &first, &err);
 	if (o) {
-		r.json = options_has(o, OPT_JSON);
+		r.json = options_has(o, OPT_JSON) || (rc && asks_for_json(argc, argv));
 		r.quiet = options_has(o, OPT_QUIET);
 	}
 	if (rc)
@@ -137,6 +146,7 @@ int main(int argc, char **argv)
 		puts("adebackup " ADE_VERSION);
 		return EXIT_DONE;
 	}
+	r.json = asks_for_json(argc, argv);
 	c = command_find(argc - 1, argv + 1, &words);
 	return c ? run(c, argc - words, argv + words) : refuse_command(&r, argv[1]);
 }

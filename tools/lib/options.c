@@ -143,6 +143,8 @@ static int refuse_unknown(const struct options *o, const char *name, struct erro
 
 	if (near)
 		error_next(err, "did you mean %s?", near);
+	else
+		error_next(err, "see the options with: --help");
 	return rc;
 }
 

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What commands say with --json, and info.json, has the keys that adebackup-json(5) lists and no
+# others; each listed key is seen; each command has its place in the page.
+. "$(dirname "$0")/lib.sh"
+require mke2fs cryptsetup sfdisk jq openssl
+require_root
+A=$B/adebackup
+page=$ROOT/tools/man/adebackup-json.5.in
+mkdir "$T/seen" "$T/k" "$T/m" "$T/f"
+
+# said NAME FILE: the paths of a JSON object, a.b, a[].b, kept for NAME
+said() {
+	jq -r '[paths | map(if type == "number" then "[]" else "." + . end) | join("") | ltrimstr(".")] | unique[]' "$2" |
+		grep -v '\[\]$' >>"$T/seen/$1" || fail "no JSON from $1: $(cat "$2")"
+}
+# json STATUS COMMAND…: run it with --json; one object, with its schema and its name
+json() {
+	local status=$1 name=$2
+	shift 2
+	# shellcheck disable=SC2086	# two words are two
+	expect_status "$status" "$A" $name "$@" --json
+	[ "$(jq -s length "$T/out")" = 1 ] || fail "not one object: $(cat "$T/out")"
+	jq -e --arg c "$name" '.schema == 1 and .command == $c' "$T/out" >/dev/null || fail "no schema or command: $(cat "$T/out")"
+	[ "$(jq 'has("error")' "$T/out")" = "$([ "$status" -ge 10 ] || [ "$status" -le 2 ] && [ "$status" != 0 ] && echo true || echo false)" ] || fail "error or not: $status $(cat "$T/out")"
+	said "${name// /-}" "$T/out"
+}
+
+say "disks"
+mkdir "$T/tree"
+echo content >"$T/tree/file"
+mke2fs -q -t ext4 -d "$T/tree" "$T/fs" 16M
+"$B/tests/make/mkbitlocker" --seed 2 --bek "$T/k" "$T/fs" "$T/v" >/dev/null
+bek=$(echo "$T"/k/*)
+json 0 inspect "$T/v" --bek "$bek"
+json 0 inspect "$T/v"
+"$B/tests/make/mkbitlocker" --seed 2 --bek "$T/k" --encrypted-up-to 4194304 "$T/fs" "$T/paused" >/dev/null
+json 0 inspect "$T/paused" --bek "$bek"
+printf pass >"$T/pass"
+"$ROOT/tests/make/ade-linux-disk" "$T/os.raw" "$T/k/LinuxPassPhraseFileName" "$T/tree" luks2
+json 0 inspect "$T/os.raw" --keys "$T/k"
+cp "$T/os.raw" "$T/backup-table.raw"
+dd if=/dev/zero of="$T/backup-table.raw" bs=512 seek=1 count=1 conv=notrunc status=none
+json 0 inspect "$T/backup-table.raw"
+json 10 inspect "$T/none"
+json 2 inspect "$T/v" --bogus
+printf '\377\377' | dd of="$T/backup-table.raw" bs=1 seek=$(($(stat -c %s "$T/os.raw") - 504)) conv=notrunc status=none
+cp "$T/os.raw" "$T/cut.raw"
+truncate -s 100M "$T/cut.raw"
+json 16 inspect "$T/cut.raw"
+json 0 inspect "$T/cut.raw" --partial
+cp "$T/fs" "$T/front"
+truncate -s 48M "$T/front"
+cryptsetup reencrypt --encrypt --batch-mode --type luks2 --reduce-device-size 32M --pbkdf pbkdf2 \
+	--pbkdf-force-iterations 1000 --key-file "$T/pass" "$T/front" >/dev/null
+truncate -s 50M "$T/front.raw"
+printf 'start=2048, size=98304\n' | sfdisk -q --label gpt "$T/front.raw"
+dd if="$T/front" of="$T/front.raw" bs=1M seek=1 conv=notrunc,sparse status=none
+json 0 inspect "$T/front.raw" --bek "$T/pass"
+json 0 mount "$T/v" "$T/m" --bek "$bek"
+defer unmount "$T/m"
+said info.json "$T/m/info.json"
+json 11 mount "$T/v" "$T/m" --bek "$bek"
+json 0 mounts
+json 0 umount "$T/m"
+json 10 umount "$T/m"
+truncate -s 24M "$T/lvm.raw"
+mkdir "$T/lvm"
+dev=$(losetup -f --show "$T/lvm.raw")
+defer losetup -d "$dev"
+lv() { LVM_SYSTEM_DIR=$T/lvm lvm "$@" --config "devices{filter=[\"a|^$dev\$|\",\"r|.*|\"] use_devicesfile=0}" >/dev/null 2>&1; }
+lv pvcreate "$dev"
+lv vgcreate rootvg "$dev"
+lv lvcreate -qq --driverloaded n -an -Zn -Wn -L 8M -n rootlv rootvg
+lv lvcreate -qq --driverloaded n -an -Zn -Wn -L 4M --type thin-pool -n pool rootvg || true
+json 0 inspect "$T/lvm.raw"
+json 0 files "$T/fs" "$T/f"
+defer unmount "$T/f"
+"$A" umount "$T/f"
+
+json 0 attach "$T/v" --bek "$bek"
+"$A" detach "$(jq -r ".devices[0].device" "$T/out")"
+json 0 attach "$T/os.raw" --keys "$T/k"
+device=$(jq -r '.devices[0].device' "$T/out")
+defer eval "'$A' detach '$device' 2>/dev/null"
+json 0 detach "$device"
+
+say "an overlay"
+mount_ade "$T/v" "$T/m" "bek=$bek,overlay=$T/written.overlay"
+echo changed | dd of="$T/m/disk.raw" bs=1 seek=5000000 conv=notrunc status=none
+unmount "$T/m"
+wait_for 5 eval '! ade_pid "$T/m"'
+json 0 'overlay list' "$T"
+json 0 'overlay show' "$T/written.overlay"
+json 0 'overlay export' "$T/v" "$T/written.overlay" "$T/new.raw" --bek "$bek"
+json 0 'overlay discard' "$T/written.overlay"
+
+say "a vault"
+V=$T/vault K=$T/vault.key
+json 0 init "$V" --vault-key "$K"
+json 0 backup "$V" web1 --vault-key "$K" --disk "os=$T/v" --bek "$bek" --progress json
+grep '^{' "$T/err" >"$T/progress" || fail "no progress: $(cat "$T/err")"
+while read -r line; do said progress <(echo "$line"); done <"$T/progress"
+json 0 list "$V" web1 --vault-key "$K"
+json 0 restore "$V" web1@latest --to "$T/restored" --vault-key "$K" --bek "$bek"
+json 0 'key list' "$V"
+printf 'a long passphrase' >"$T/words"
+json 0 'key add' "$V" --vault-key "$K" --new-vault-passphrase-file "$T/words"
+json 0 'key remove' "$V" "$(jq -r .id "$T/out")" --vault-key "$K"
+json 0 'key rotate' "$V" --vault-key "$K"
+
+say "a local key store"
+S=$T/store
+json 0 'keystore init' "$S" --keystore-key "$T/store.key"
+json 0 'keystore import-secret' "$S" one "$bek" --key-file --keystore-key "$T/store.key" --tag VolumeLetter=C:
+json 0 'keystore create-key' "$S" kek --keystore-key "$T/store.key"
+json 0 'keystore rotate' "$S" kek --keystore-key "$T/store.key"
+openssl genrsa -out "$T/pem" 2048 2>/dev/null
+json 0 'keystore import-key' "$S" old "$T/pem" --keystore-key "$T/store.key"
+json 0 'keystore show' "$S" one --keystore-key "$T/store.key" --value
+json 0 'keystore list' "$S" --keystore-key "$T/store.key"
+json 0 'keystore delete' "$S" one --keystore-key "$T/store.key"
+json 0 'keystore recover' "$S" one --keystore-key "$T/store.key"
+
+say "the page"
+awk '/^\.Ss / { s = substr($0, 5); gsub(/ /, "-", s) } /^\.It Cm / { print s, $3 }' "$page" | sort -u >"$T/listed"
+for f in "$T"/seen/*; do
+	name=$(basename "$f")
+	[ "$name" != info.json ] || name=inspect
+	sed -E "s/(.*tags)\..*/\1.NAME/; s/^overlays\[\]\..*/overlays[].KEY/; s/^/$name /" "$f"
+done | sed -E 's/^[^ ]+ ((schema|command|error|error\.[a-z]+))$/every-command \1/' | sort -u >"$T/got"
+# what takes a group of several disks, or this machine's own disk to see: tests/e2e/67 and 69 do
+elsewhere='^inspect partitions\[\]\.(lvm\.logical_volumes\[\]\.(reason|inside)|lvm_reason)$|^attach warnings\[\]\.'
+comm -13 "$T/listed" "$T/got" >"$T/unlisted"
+[ ! -s "$T/unlisted" ] || fail "not in $page: $(cat "$T/unlisted")"
+comm -23 "$T/listed" "$T/got" | grep -Ev "$elsewhere" >"$T/unseen" || true
+[ ! -s "$T/unseen" ] || fail "listed and not seen: $(cat "$T/unseen")"
+sed -n 's/^\.Ss //p' "$page" >"$T/sections"
+"$A" --help | sed -n '/^commands:/,/^$/p' | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  +.*|^  (keystore [a-z-]+) .*/\1\3/p' | while read -r c; do
+	[ "$c" = help ] || grep -qxF "$c" "$T/sections" || fail "the page has no section '$c'"
+done
