@@ -40,14 +40,8 @@ static int recorder_extents(struct blockdev *bd, uint64_t off, uint64_t len, ext
 	return blockdev_extents(bd->lower, off, len, fn, arg);
 }
 
-static void recorder_free(struct blockdev *bd)
-{
-	blockdev_unref(bd->lower);
-	free(bd);
-}
-
 static const struct blockdev_ops recorder_ops = {
-	.name = "recorder", .pread = recorder_pread, .extents = recorder_extents, .free = recorder_free,
+	.name = "recorder", .pread = recorder_pread, .extents = recorder_extents,
 };
 
 static struct blockdev *recorder_new(struct blockdev *lower, struct notes *notes, struct error *err)
