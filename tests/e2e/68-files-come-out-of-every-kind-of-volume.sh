@@ -138,8 +138,12 @@ take_away
 say "not root: 14, with a way out"
 expect_status 14 setpriv --reuid 65534 --clear-groups "$B/adebackup" files "$T/disk.raw" "$T/m"
 expect_text 'only root' "$T/err"
-say "the daemon is told to go: all goes with it"
+say "umount -R: the images go too"
 partition "$T/fs"
+files
+umount -R "$T/m"
+nothing_left
+say "the daemon is told to go: all goes with it"
 files
 kill "$(ade_pid "$T/disk.raw")"
 wait_for 10 eval "! is_mounted '$T/m'"

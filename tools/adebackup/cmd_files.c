@@ -5,14 +5,63 @@
 #include "tools/lib/private_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 struct files {
 	const struct invocation *in;
 	char *dir;		/* where the file systems go */
 	char *images;		/* the mount that they are in */
+	pthread_t watcher;
+	int stop;		/* an eventfd; -1: there is no watcher */
 };
+
+/* Whoever takes DIR away by umount -R leaves the images, which go then too. */
+static void *watch(void *arg)
+{
+	const struct files *f = arg;
+	AUTO(fd) int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct pollfd fds[] = { { .fd = mounts, .events = POLLPRI }, { .fd = f->stop, .events = POLLIN } };
+
+	while (mounts >= 0 && (poll(fds, 2, -1) >= 0 || errno == EINTR)) {
+		if (fds[1].revents)
+			return NULL;
+		if (!files_tree_shows(f->dir, f->images))
+			break;
+	}
+	private_dir_remove(f->images, false, NULL);
+	return NULL;
+}
+
+static int start_watching(struct files *f, struct error *err)
+{
+	int rc;
+
+	f->stop = eventfd(0, EFD_CLOEXEC);
+	rc = f->stop < 0 ? errno : pthread_create(&f->watcher, NULL, watch, f);
+	if (!rc)
+		return 0;
+	if (f->stop >= 0)
+		close(f->stop);
+	f->stop = -1;
+	return error_set(err, rc, "cannot start a thread: %s", strerror(rc));
+}
+
+static void stop_watching(struct files *f)
+{
+	const uint64_t one = 1;
+
+	if (f->stop < 0)
+		return;
+	if (write(f->stop, &one, sizeof(one)) == sizeof(one))
+		pthread_join(f->watcher, NULL);
+	close(f->stop);
+	f->stop = -1;
+}
 
 static void print_list(const json_t *list)
 {
@@ -50,6 +99,11 @@ static int on_ready(void *arg, const char *images, json_t *result, bool *warned,
 	if (rc < 0)
 		return rc;
 	*warned = rc;
+	rc = start_watching(f, err);
+	if (rc) {
+		files_tree_remove(f->dir, f->images, true, NULL);
+		return rc;
+	}
 	if (!f->in->report->json && !f->in->report->quiet)
 		print_list(list);
 	return 0;
@@ -59,6 +113,7 @@ static void on_ending(void *arg)
 {
 	struct files *f = arg;
 
+	stop_watching(f);
 	files_tree_remove(f->dir, f->images, true, NULL);
 }
 
@@ -82,7 +137,7 @@ static int run(const struct invocation *in)
 	struct error err = ERROR_INIT;
 	AUTO(free) char *dir = mount_dir_resolve(in->operands[1], &err);
 	AUTO(free) char *images = dir && !check_dir(dir, &err) ? private_dir_new("files", &err) : NULL;
-	struct files f = { .in = in, .dir = dir, .images = images };
+	struct files f = { .in = in, .dir = dir, .images = images, .stop = -1 };
 	const struct mount_hooks hooks = { .ready = on_ready, .ending = on_ending, .arg = &f };
 	struct mount_request req = { .spec = in->operands[0], .dir = images, .options = in->options,
 				     .hooks = &hooks };

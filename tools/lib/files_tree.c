@@ -156,6 +156,16 @@ bool files_tree_is(const struct mount_entry *e)
 	return images && !strcmp(e->type, "tmpfs");
 }
 
+bool files_tree_shows(const char *dir, const char *images)
+{
+	AUTO(mounttable_free) struct mounttable *t = mounttable_read(NULL);
+
+	for (size_t i = 0; t && i < t->n; i++)
+		if (!strcmp(t->entries[i].dir, dir) && !strcmp(t->entries[i].source, images))
+			return true;
+	return !t;
+}
+
 /* What is mounted below dir, the last first. */
 static int remove_below(const struct mounttable *t, const char *dir, bool lazily, struct error *err)
 {

@@ -22,6 +22,9 @@ int files_tree_make(const char *images, const char *dir, bool for_others, json_t
 /* An entry that files_tree_make() made. */
 bool files_tree_is(const struct mount_entry *e);
 
+/* dir shows what is in images. */
+bool files_tree_shows(const char *dir, const char *images);
+
 /* Undo: the file systems, dir, and the images.  images: only if dir shows
  * those; NULL: whatever it shows.  -EBUSY with words. */
 int files_tree_remove(const char *dir, const char *images, bool lazily, struct error *err);
