@@ -48,6 +48,8 @@ check_same "$T/enc1/lun0.vhd" "$T/data1.vhd"
 expect_text '^\{"progress":"lun0","done":[0-9]+,"total":[0-9]+,' "$T/err"
 ade restore "$T/vault" "web1@$first" "${K[@]}" --disk os --to "$T/plain.raw" --keys "$T" --check >/dev/null
 cmp -n $((60 << 20)) "$T/plain.raw" "$T/fs" || fail "other plaintext"
+ade restore "$T/vault" "web1@$first" "${K[@]}" --disk os --to "$T/capsule.raw" >/dev/null
+check_same "$T/capsule.raw" "$T/plain.raw"
 ade restore "$T/vault" "web1@$first" "${K[@]}" --disk os --to "$T/os.vhd" --format vhd --as encrypted >/dev/null
 qemu-img compare -f vpc -F raw "$T/os.vhd" "$T/os1.raw" >/dev/null
 

@@ -22,6 +22,7 @@ struct job {
 	struct point *point;
 	char identity[128];		/* of a point's disk; empty: an image */
 	struct overlay_info info;
+	struct vault_session *reader;	/* NULL: the store takes no record */
 	struct progress progress;
 };
 
@@ -37,6 +38,8 @@ static void job_clear(struct job *j)
 {
 	opening_close(&j->opening);
 	chunk_cache_free(j->cache);
+	if (j->reader)
+		vault_session_end(j->reader);
 	point_free(j->point);
 	vault_free(j->vault);
 }
@@ -46,7 +49,6 @@ static int read_point(struct job *j, struct error *err)
 	const struct options *o = j->in->options;
 	const char *vm = options_get(o, OPT_VM), *point = options_get(o, OPT_POINT);
 	AUTO(free) char *operand = NULL;
-	struct point_name name;
 
 	if (!vm) {
 		error_set(err, EINVAL, "which VM of the vault does the overlay lie over?");
@@ -58,7 +60,7 @@ static int read_point(struct job *j, struct error *err)
 		return error_set(err, ENOMEM, "out of memory");
 	}
 	j->vault = vault_from_options(j->in->operands[0], o, err);
-	j->point = j->vault ? point_from_operand(j->vault, operand, &name, err) : NULL;
+	j->point = j->vault ? point_from_operand(j->vault, operand, &j->reader, err) : NULL;
 	if (!j->point || point_check_disks(j->point, o, err) < 0)
 		return -err->code;
 	return 0;

@@ -2,7 +2,7 @@
 #include "fs/image/disk.h"
 #include "fs/image/point_disk.h"
 #include "fs/restore/restore.h"
-#include "fs/vault/vault_session.h"
+#include "fs/vault/capsule.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
@@ -222,27 +222,38 @@ static int choose_place(struct job *j, struct error *err)
 	return 0;
 }
 
+/* The user's, then the capsule's; one that does not open is no reason to stop. */
+static int take_keys(struct job *j, struct error *err)
+{
+	struct error warning = ERROR_INIT;
+
+	j->keys = keyring_from_options(j->in->options, err, &warning);
+	if (warning.code)
+		report_warning(j->in->report, &warning);
+	if (!j->keys)
+		return -err->code;
+	error_clear(&warning);
+	if (capsule_open(vault_ring(j->vault), j->point->id, j->point->capsule, j->keys, &warning) < 0)
+		report_warning(j->in->report, &warning);
+	return 0;
+}
+
 static int prepare(struct job *j, struct error *err)
 {
 	const struct invocation *in = j->in;
-	struct error warning = ERROR_INIT;
-	struct point_name name;
 
 	j->vault = vault_from_options(in->operands[0], in->options, err);
-	j->point = j->vault ? point_from_operand(j->vault, in->operands[1], &name, err) : NULL;
+	j->point = j->vault ? point_from_operand(j->vault, in->operands[1], &j->reader, err) : NULL;
 	if (!j->point)
 		return -err->code;
 	if (point_check_disks(j->point, in->options, err) < 0 || choose_place(j, err) < 0)
 		return -err->code;
-	j->keys = keyring_from_options(in->options, err, &warning);
-	if (warning.code)
-		report_warning(in->report, &warning);
+	if (take_keys(j, err) < 0)
+		return -err->code;
 	j->cache = j->keys ? chunk_cache_new(0, err) : NULL;
 	j->disks = json_array();
 	if (!j->cache || !j->disks)
 		return err->code ? -err->code : -ENOMEM;
-	/* A store that takes no record is read without: prune's grace protects us. */
-	j->reader = vault_reader_begin(j->vault, name.object, NULL);
 	return 0;
 }
 
@@ -279,7 +290,7 @@ const struct command cmd_restore = {
 		"a block device. Nothing is overwritten but a device. Zeros are left out where the target is a "
 		"file. What is not whole yet ends in .part; --resume goes on with it.\n\n"
 		"Encrypted disks are written decrypted, for which their keys are needed; --as encrypted writes "
-		"them as they were backed up, and needs none.\n\n"
+		"them as they were backed up, and needs none. Keys that the point's capsule keeps are used.\n\n"
 		"A damaged recovery point ends the restore with 16 at the first byte that is not what was "
 		"backed up.",
 	.example = "  adebackup restore /backup web1 --vault-key vault.key --to /restored --keys /keys\n"

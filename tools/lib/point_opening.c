@@ -17,23 +17,41 @@ const char *point_operand_split(const char *text, char *vm, size_t size)
 	return at && at[1] ? at + 1 : "latest";
 }
 
-struct point *point_from_operand(struct vault *v, const char *text, struct point_name *name,
+/* A mark that came before our record is seen here. */
+static int read_unmarked(struct vault *v, const struct point_name *name, struct point **out, struct error *err)
+{
+	char mark[64];
+	struct object o;
+
+	snprintf(mark, sizeof(mark), "exp/%.40s", strrchr(name->object, '/') + 1);
+	if (store_stat(vault_store(v), mark, &o, NULL) == 0)
+		return error_set(err, ESTALE, "the recovery point has expired");
+	return point_read(v, name, out, err);
+}
+
+struct point *point_from_operand(struct vault *v, const char *text, struct vault_session **reader,
 				 struct error *err)
 {
+	struct point_name name;
 	struct point *p = NULL;
 	char vm[128];
 	const char *which = point_operand_split(text, vm, sizeof(vm));
 	int rc = -ESTALE;
 
+	*reader = NULL;
 	if (!which) {
 		error_set(err, EINVAL, "'%.80s' names no VM", text);
 		error_next(err, "Write VM or VM@POINT; `adebackup list` shows what there is.");
 		return NULL;
 	}
 	for (int tries = 0; rc == -ESTALE && tries < 2; tries++) {
-		rc = point_find(v, vm, which, name, err);
-		if (rc == 0)
-			rc = point_read(v, name, &p, err);
+		if (*reader)
+			vault_session_end(TAKE(*reader));
+		rc = point_find(v, vm, which, &name, err);
+		if (rc < 0)
+			break;
+		*reader = vault_reader_begin(v, name.object, NULL);
+		rc = read_unmarked(v, &name, &p, err);
 	}
 	if (rc < 0 && !err->object[0])
 		error_object(err, "%s", text);

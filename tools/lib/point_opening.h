@@ -4,6 +4,7 @@
 #define ADE_TOOLS_LIB_POINT_OPENING_H
 
 #include "fs/vault/point.h"
+#include "fs/vault/vault_session.h"
 #include "tools/lib/options.h"
 #include "tools/lib/report.h"
 
@@ -11,9 +12,11 @@
  * without one.  NULL: the name is empty or too long. */
 const char *point_operand_split(const char *text, char *vm, size_t size);
 
-/* Find and read it; one that is removed meanwhile is looked for once more.
+/* Find it, put a sign of life of this reader, then read it (R1 before R2); one
+ * that is removed meanwhile is looked for once more.  *reader NULL: the store
+ * takes no record, the grace of prune must do.
  * NULL: ENOENT, EBADMSG, ESTALE, … with words. */
-struct point *point_from_operand(struct vault *v, const char *text, struct point_name *name,
+struct point *point_from_operand(struct vault *v, const char *text, struct vault_session **reader,
 				 struct error *err);
 
 /* --disk names one, or all are meant; the first from *i on, *i behind it.
