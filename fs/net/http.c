@@ -90,7 +90,7 @@ static bool is_success(struct exchange *x, CURL *c)
 {
 	long status = 0;
 
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	curl()->easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
 	x->rs->status = (int)status;
 	return status >= 200 && status < 300;
 }
@@ -142,12 +142,12 @@ static void free_list(struct curl_slist *list)
 {
 	for (struct curl_slist *l = list; l; l = l->next)
 		wipe(l->data, strlen(l->data));
-	curl_slist_free_all(list);
+	curl()->slist_free_all(list);
 }
 
 static int add_header(struct curl_slist **list, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(*list, line);
+	struct curl_slist *longer = curl()->slist_append(*list, line);
 
 	if (!longer)
 		return -ENOMEM;
@@ -185,37 +185,37 @@ static void set_limits(CURL *c, struct exchange *x)
 	uint64_t now = clock_ms();
 	long left = x->deadline_ms > now ? (long)(x->deadline_ms - now) : 1;
 
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, left);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+	curl()->easy_setopt(c, CURLOPT_TIMEOUT_MS, left);
+	curl()->easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 			 left < (long)h->o.connect_ms ? left : (long)h->o.connect_ms);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(h->o.stall_ms + 999) / 1000);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
+	curl()->easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl()->easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(h->o.stall_ms + 999) / 1000);
+	curl()->easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl()->easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+	curl()->easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl()->easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl()->easy_setopt(c, CURLOPT_XFERINFODATA, x);
 }
 
 static void set_transport(CURL *c, struct exchange *x)
 {
 	struct http *h = x->h;
 
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https,http");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 512L * 1024);
-	curl_easy_setopt(c, CURLOPT_SHARE, h->share);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "adebackup/" ADE_VERSION);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->words);
+	curl()->easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https,http");
+	curl()->easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	curl()->easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl()->easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl()->easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl()->easy_setopt(c, CURLOPT_BUFFERSIZE, 512L * 1024);
+	curl()->easy_setopt(c, CURLOPT_SHARE, h->share);
+	curl()->easy_setopt(c, CURLOPT_USERAGENT, "adebackup/" ADE_VERSION);
+	curl()->easy_setopt(c, CURLOPT_ERRORBUFFER, x->words);
 	if (h->o.ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, h->o.ca_file);
+		curl()->easy_setopt(c, CURLOPT_CAINFO, h->o.ca_file);
 	if (h->o.proxy)
-		curl_easy_setopt(c, CURLOPT_PROXY, h->o.proxy);
+		curl()->easy_setopt(c, CURLOPT_PROXY, h->o.proxy);
 	if (x->rq->link_local)
-		curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+		curl()->easy_setopt(c, CURLOPT_NOPROXY, "*");
 }
 
 static void set_method(CURL *c, const struct http_request *rq)
@@ -223,14 +223,14 @@ static void set_method(CURL *c, const struct http_request *rq)
 	const char *m = rq->method ? rq->method : "GET";
 
 	if (!strcmp(m, "HEAD")) {
-		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+		curl()->easy_setopt(c, CURLOPT_NOBODY, 1L);
 	} else if (rq->body || !strcmp(m, "POST") || !strcmp(m, "PUT")) {
-		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, rq->body ? rq->body : "");
+		curl()->easy_setopt(c, CURLOPT_POST, 1L);
+		curl()->easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
+		curl()->easy_setopt(c, CURLOPT_POSTFIELDS, rq->body ? rq->body : "");
 	}
 	if (strcmp(m, "GET") && strcmp(m, "HEAD") && strcmp(m, "POST"))
-		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
+		curl()->easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
 }
 
 static int check_rules(const struct http *h, const struct http_request *rq, struct error *err)
@@ -262,7 +262,7 @@ static int explain(struct exchange *x, CURLcode code, struct error *err)
 {
 	char shown[200];
 	int e = EHOSTUNREACH;
-	const char *words = x->words[0] ? x->words : curl_easy_strerror(code);
+	const char *words = x->words[0] ? x->words : curl()->easy_strerror(code);
 
 	url_show(x->rq->url, shown, sizeof(shown));
 	x->rs->transient = true;
@@ -296,11 +296,11 @@ static void note_answer(struct exchange *x, CURL *c)
 	curl_off_t after = -1;
 	long status = 0;
 
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	curl()->easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
 	x->rs->status = (int)status;
 	x->rs->retry_after_s = -1;
 	if (http_header(x->rs, "retry-after") &&
-	    curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &after) == CURLE_OK)
+	    curl()->easy_getinfo(c, CURLINFO_RETRY_AFTER, &after) == CURLE_OK)
 		x->rs->retry_after_s = after;
 }
 
@@ -312,15 +312,15 @@ static int run(struct exchange *x, CURL *c, struct curl_slist *headers, struct e
 	set_limits(c, x);
 	set_transport(c, x);
 	set_method(c, x->rq);
-	curl_easy_setopt(c, CURLOPT_URL, x->rq->url);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, &arg);
+	curl()->easy_setopt(c, CURLOPT_URL, x->rq->url);
+	curl()->easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	curl()->easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl()->easy_setopt(c, CURLOPT_HEADERDATA, x);
+	curl()->easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl()->easy_setopt(c, CURLOPT_WRITEDATA, &arg);
 	atomic_fetch_add(&x->h->requests, 1);
 	atomic_fetch_add(&x->h->bytes_out, x->rq->body_len);
-	code = curl_easy_perform(c);
+	code = curl()->easy_perform(c);
 	note_answer(x, c);
 	if (code == CURLE_OK)
 		return 0;

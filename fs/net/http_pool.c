@@ -5,13 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void init_curl(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 static void share_enter(CURL *c, curl_lock_data data, curl_lock_access access, void *arg)
 {
 	struct http *h = arg;
@@ -61,22 +54,23 @@ static void init_locks(struct http *h)
 
 struct http *http_new(const struct http_options *o, struct error *err)
 {
-	struct http *h = calloc(1, sizeof(*h));
+	struct http *h = curl_load(err) == 0 ? calloc(1, sizeof(*h)) : NULL;
 
-	pthread_once(&once, init_curl);
+	if (!h && err && err->code == ENOTSUP)
+		return NULL;
 	if (!h)
 		return error_null(err, ENOMEM, "no memory");
 	init_locks(h);
 	if (copy_options(&h->o, o) < 0 || !(h->idle = calloc(h->o.max_requests, sizeof(*h->idle))) ||
-	    !(h->share = curl_share_init())) {
+	    !(h->share = curl()->share_init())) {
 		http_free(h);
 		return error_null(err, ENOMEM, "no memory");
 	}
-	curl_share_setopt(h->share, CURLSHOPT_LOCKFUNC, share_enter);
-	curl_share_setopt(h->share, CURLSHOPT_UNLOCKFUNC, share_leave);
-	curl_share_setopt(h->share, CURLSHOPT_USERDATA, h);
-	curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
-	curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+	curl()->share_setopt(h->share, CURLSHOPT_LOCKFUNC, share_enter);
+	curl()->share_setopt(h->share, CURLSHOPT_UNLOCKFUNC, share_leave);
+	curl()->share_setopt(h->share, CURLSHOPT_USERDATA, h);
+	curl()->share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+	curl()->share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	if (h->o.ca_file && access(h->o.ca_file, R_OK) < 0) {
 		error_null(err, errno, "the CA file cannot be read: %s", strerror(errno));
 		error_object(err, "%s", h->o.ca_file);
@@ -91,9 +85,9 @@ void http_free(struct http *h)
 	if (!h)
 		return;
 	while (h->n_idle)
-		curl_easy_cleanup(h->idle[--h->n_idle]);
+		curl()->easy_cleanup(h->idle[--h->n_idle]);
 	if (h->share)
-		curl_share_cleanup(h->share);
+		curl()->share_cleanup(h->share);
 	for (unsigned i = 0; i < CURL_LOCK_DATA_LAST; i++)
 		pthread_mutex_destroy(&h->share_lock[i]);
 	pthread_cond_destroy(&h->freed);
@@ -140,19 +134,19 @@ CURL *http_pool_get(struct http *h, uint64_t deadline_ms, struct error *err)
 		return error_null(err, -rc, rc == -ECANCELED ? "cancelled" :
 				  "no place among %u requests became free in time", h->o.max_requests);
 	if (!c)
-		c = curl_easy_init();
+		c = curl()->easy_init();
 	if (!c) {
 		http_pool_put(h, NULL);
 		return error_null(err, ENOMEM, "no memory for a connection");
 	}
-	curl_easy_reset(c);
+	curl()->easy_reset(c);
 	return c;
 }
 
 void http_pool_put(struct http *h, CURL *c)
 {
 	if (c)
-		curl_easy_reset(c);
+		curl()->easy_reset(c);
 	pthread_mutex_lock(&h->lock);
 	h->active--;
 	if (c)

@@ -3,9 +3,9 @@
 #ifndef ADE_FS_NET_HTTP_POOL_H
 #define ADE_FS_NET_HTTP_POOL_H
 
+#include "fs/net/curl_load.h"
 #include "fs/net/http.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
