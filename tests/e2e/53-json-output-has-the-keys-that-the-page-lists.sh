@@ -102,6 +102,11 @@ json 0 backup "$V" web1 --vault-key "$K" --disk "os=$T/v" --bek "$bek" --progres
 grep '^{' "$T/err" >"$T/progress" || fail "no progress: $(cat "$T/err")"
 while read -r line; do said progress <(echo "$line"); done <"$T/progress"
 json 0 list "$V" web1 --vault-key "$K"
+json 0 show "$V" web1 --vault-key "$K"
+cp "$T/v" "$T/v2"
+dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none
+"$A" backup "$V" web1 --vault-key "$K" --disk "os=$T/v2" -q
+json 0 diff "$V" web1@"$(jq -r .point "$T/out")" web1@latest --vault-key "$K"
 json 0 restore "$V" web1@latest --to "$T/restored" --vault-key "$K" --bek "$bek"
 json 0 'key list' "$V"
 printf 'a long passphrase' >"$T/words"
@@ -127,7 +132,7 @@ awk '/^\.Ss / { s = substr($0, 5); gsub(/ /, "-", s) } /^\.It Cm / { print s, $3
 for f in "$T"/seen/*; do
 	name=$(basename "$f")
 	[ "$name" != info.json ] || name=inspect
-	sed -E "s/(.*tags)\..*/\1.NAME/; s/^overlays\[\]\..*/overlays[].KEY/; s/^/$name /" "$f"
+	sed -E "s/(.*tags)\..*/\1.NAME/; s/^overlays\[\]\..*/overlays[].KEY/; s/^disks\[\]\.info\..*/disks[].info/; s/^/$name /" "$f"
 done | sed -E 's/^[^ ]+ ((schema|command|error|error\.[a-z]+))$/every-command \1/' | sort -u >"$T/got"
 # what takes a group of several disks, or this machine's own disk to see: tests/e2e/67 and 69 do
 elsewhere='^inspect partitions\[\]\.(lvm\.logical_volumes\[\]\.(reason|inside)|lvm_reason)$|^attach warnings\[\]\.'

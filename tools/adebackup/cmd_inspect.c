@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/adebackup/command.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/size_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,15 +21,7 @@ static long long number_of(const json_t *o, const char *name)
 
 static void print_size(long long bytes)
 {
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
-	double n = (double)bytes;
-	size_t i = 0;
-
-	while (n >= 1024 && i + 1 < sizeof(units) / sizeof(units[0])) {
-		n /= 1024;
-		i++;
-	}
-	printf(i ? "%.1f %s" : "%.0f %s", n, units[i]);
+	fputs(size_text((uint64_t)bytes).text, stdout);
 }
 
 static void print_line(const char *what, const char *text)
