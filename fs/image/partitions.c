@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/partitions.h"
+#include "fs/image/fstype.h"
 #include "fs/image/partitions_private.h"
+#include "fs/image/slice.h"
 #include "crypto/bytes.h"
 
 #include <errno.h>
@@ -160,6 +162,38 @@ static int read_mbr(struct blockdev *disk, const uint8_t *s, struct partition_ta
 	return extended ? read_logical(disk, t, extended, warning) : 0;
 }
 
+/* How many rows lead to something that we know; 0 when one leads out of the disk. */
+static unsigned known_starts(struct blockdev *disk, const uint8_t *s, uint32_t sector)
+{
+	unsigned known = 0;
+
+	for (const uint8_t *row = s + 446; row < s + 510; row += 16) {
+		uint64_t start = (uint64_t)le32(row + 8) * sector, size = (uint64_t)le32(row + 12) * sector;
+		AUTO(blockdev_unref) struct blockdev *part = NULL;
+		uint8_t link[512];
+
+		if (!row[4] || !size)
+			continue;
+		if (!range_fits(start, size, disk->size))
+			return 0;
+		if (is_extended(row[4])) {
+			known += !blockdev_pread(disk, link, sizeof(link), start) &&
+				 le16(link + 510) == 0xaa55;
+			continue;
+		}
+		part = slice_open(blockdev_ref(disk), start, size, NULL);
+		known += part && fstype_detect(part);
+	}
+	return known;
+}
+
+/* An MBR does not say how long its sectors are: 512 bytes, unless only 4096
+ * leads to something. */
+static uint32_t mbr_sector_size(struct blockdev *disk, const uint8_t *s)
+{
+	return !known_starts(disk, s, 512) && known_starts(disk, s, 4096) ? 4096 : 512;
+}
+
 static bool is_protective(const uint8_t *s)
 {
 	for (int i = 0; i < 4; i++)
@@ -188,6 +222,7 @@ static int read_table(struct blockdev *disk, struct partition_table *t, struct e
 			return rc;
 	}
 	if (is_mbr(s) && !is_volume(s)) {
+		t->sector_size = mbr_sector_size(disk, s);
 		rc = read_mbr(disk, s, t, warning);
 		if (rc < 0)
 			return error_set(err, -rc, "the partition table cannot be read");

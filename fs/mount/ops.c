@@ -20,6 +20,15 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->congestion_threshold = 48;
 }
 
+/* Where the holes of an image are is not known before it is opened.  With one
+ * block less than its size cp, tar and rsync take it for sparse and ask. */
+static blkcnt_t blocks(const struct node *n)
+{
+	uint64_t count = n->size / 512 + (n->size % 512 != 0);
+
+	return (blkcnt_t)(n->kind == NODE_IMAGE && count ? count - 1 : count);
+}
+
 static void fill_attr(const struct node *n, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
@@ -29,7 +38,7 @@ static void fill_attr(const struct node *n, struct stat *st)
 	st->st_uid = n->uid;
 	st->st_gid = n->gid;
 	st->st_size = (off_t)n->size;
-	st->st_blocks = (blkcnt_t)(n->size / 512 + (n->size % 512 != 0));
+	st->st_blocks = blocks(n);
 	st->st_blksize = 65536;
 	st->st_mtime = st->st_ctime = st->st_atime = n->mtime;
 }
