@@ -3,8 +3,10 @@
 #include "crypto/hash.h"
 #include "fs/image/disk_private.h"
 #include "fs/image/file.h"
+#include "fs/image/mem.h"
 #include "fs/image/probe.h"
 #include "fs/image/stack.h"
+#include "fs/image/vmdk.h"
 #include "fs/image/vhdx.h"
 
 #include <errno.h>
@@ -277,6 +279,20 @@ static struct blockdev *open_stored_vhd(struct disk *d, struct error *err)
 	return d->vhd ? blockdev_ref(d->source) : stack_vhd(blockdev_ref(d->stored), d->id, err);
 }
 
+static bool shows_whole(enum view_kind kind)
+{
+	return kind == VIEW_RAW || kind == VIEW_VHD || kind == VIEW_VHDX || kind == VIEW_VMDK;
+}
+
+static struct blockdev *open_vmdk(const struct disk *d, struct error *err)
+{
+	char text[VMDK_TEXT_MAX];
+	size_t len = vmdk_descriptor(d->raw_size, d->id, text);
+	char *copy = strndup(text, len);
+
+	return copy ? mem_open(copy, len, err) : error_null(err, ENOMEM, "out of memory");
+}
+
 int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error *err)
 {
 	const struct view *w = &d->view[i];
@@ -285,7 +301,7 @@ int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error
 
 	if (w->kind == VIEW_PARTITION && w->vol->format != VOLUME_PLAIN && !w->vol->plain)
 		closed = w->vol;
-	if ((w->kind == VIEW_RAW || w->kind == VIEW_VHD || w->kind == VIEW_VHDX) && !d->partial)
+	if (shows_whole(w->kind) && !d->partial)
 		closed = first_closed(d);
 	if (closed)
 		return refuse(closed, err);
@@ -298,6 +314,9 @@ int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error
 			bd = stack_vhd(bd, d->id, err);
 		else if (bd && w->kind == VIEW_VHDX)
 			bd = stack_vhdx(bd, d->id, err);
+		break;
+	case VIEW_VMDK:
+		bd = open_vmdk(d, err);
 		break;
 	case VIEW_PARTITION:
 		bd = open_volume(d, w->vol, err);

@@ -46,7 +46,8 @@ void disk_unref(struct disk *d);
  * has something to mind. */
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
 
-/* Views: "disk.raw", "disk.vhd", "disk.vhdx" (a disk of at most 64 TiB), "p1.raw", …,
+/* Views: "disk.raw", "disk.vhd", "disk.vhdx" (a disk of at most 64 TiB),
+ * "disk.vmdk" (of whole sectors), "p1.raw", …,
  * "<vg>-<lv>.raw" (logical volumes that lie in one piece or more on one partition),
  * "encrypted/disk.raw", "encrypted/disk.vhd".
  * The list is fixed after disk_open(); writable: over an overlay (disk_overlay.h). */

@@ -5,8 +5,8 @@
 
 #include "fs/image/volumes.h"
 
-enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_VHDX, VIEW_PARTITION, VIEW_LOGICAL, VIEW_STORED_RAW,
-		 VIEW_STORED_VHD };
+enum view_kind { VIEW_RAW, VIEW_VHD, VIEW_VHDX, VIEW_VMDK, VIEW_PARTITION, VIEW_LOGICAL,
+		 VIEW_STORED_RAW, VIEW_STORED_VHD };
 
 struct view {
 	enum view_kind kind;

@@ -3,6 +3,7 @@
 #include "fs/image/disk_private.h"
 #include "fs/image/vhd.h"
 #include "fs/image/vhdx.h"
+#include "fs/image/vmdk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -96,6 +97,7 @@ static int add_logicals(struct disk *d)
 int disk_list_views(struct disk *d)
 {
 	uint64_t stored = d->stored->size, raw = stored;
+	char vmdk[VMDK_TEXT_MAX];
 	int rc;
 
 	if (d->n_vols == 1 && d->vol[0].n == 0 && d->vol[0].plain)
@@ -106,6 +108,8 @@ int disk_list_views(struct disk *d)
 		rc = add_view(d, VIEW_VHD, NULL, vhd_size(raw), "disk.vhd");
 	if (rc == 0 && vhdx_file_size(raw))
 		rc = add_view(d, VIEW_VHDX, NULL, vhdx_file_size(raw), "disk.vhdx");
+	if (rc == 0 && vmdk_descriptor(raw, d->id, vmdk))
+		rc = add_view(d, VIEW_VMDK, NULL, vmdk_descriptor(raw, d->id, vmdk), "disk.vmdk");
 	if (rc == 0)
 		rc = add_partitions(d);
 	if (rc == 0)
