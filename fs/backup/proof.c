@@ -186,7 +186,7 @@ int proof_make(const struct proof_keys *k, struct vault *v, struct point *p, str
 		pthread_mutex_destroy(&notes->lock);
 	if (rc == 0)
 		conclude(k, &f, p);
-	if (rc == 0 && k->keys && vault_info(v)->capsule == CAPSULE_SEALED)
-		rc = capsule_make(vault_ring(v), p->id, k->keys, &p->capsule, err);
+	if (rc == 0 && k->keys)
+		rc = capsule_make(vault_ring(v), vault_info(v)->capsule, p->id, k->keys, &p->capsule, err);
 	return rc;
 }

@@ -152,6 +152,27 @@ static int get_secret(struct keystores *stores, const struct key_ref *ref, const
 	return out->value ? 0 : error_set(err, ENOMEM, "no memory");
 }
 
+/* What a point may keep of a key when it must not keep the key itself. */
+static int note_wrapped(const struct keystore_secret *s, const struct bek_hint *hint, struct keyring *ring,
+			struct error *err)
+{
+	const char *kek, *tag = keystore_secret_tag(s, TAG_ALGORITHM);
+	AUTO(secret_free) struct secret *bytes = NULL;
+	struct wrapped_key w = { .len = 0 };
+
+	if (bek_wrap_state(s, hint ? hint->kek_url : NULL, &kek) != BEK_WRAPPED)
+		return 0;
+	bytes = base64_decode_secret((const char *)secret_bytes(s->value), trimmed_len(s->value));
+	if (!bytes || secret_len(bytes) > sizeof(w.bytes) || strlen(kek) >= sizeof(w.kek_url))
+		return 0;
+	snprintf(w.kek_url, sizeof(w.kek_url), "%s", kek);
+	snprintf(w.algorithm, sizeof(w.algorithm), "%s",
+		 hint && hint->algorithm ? hint->algorithm : tag ? tag : "RSA-OAEP");
+	w.len = secret_len(bytes);
+	memcpy(w.bytes, secret_bytes(bytes), w.len);
+	return keyring_set_wrapped(ring, &w, err);
+}
+
 static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 			const struct bek_hint *hint, struct audit *audit, struct keyring *ring,
 			struct error *err, struct error *warning)
@@ -174,7 +195,8 @@ static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 	warn_of_expiry(&s, warning);
 	file = keystore_secret_tag(&s, TAG_FILE_NAME);
 	snprintf(name, sizeof(name), "secret %.100s (%.100s)", s.name, file ? file : "no file name");
-	return keyring_add_secret(ring, KEY_PASSPHRASE, name, TAKE(bytes), err);
+	rc = keyring_add_secret(ring, KEY_PASSPHRASE, name, TAKE(bytes), err);
+	return rc ? rc : note_wrapped(&s, hint, ring, err);
 }
 
 int bek_fetch(struct keystores *stores, const struct bek_hint *hint, struct audit *audit,

@@ -26,6 +26,7 @@ struct keyring *keyring_new(void)
 static void key_free(struct key *k)
 {
 	secret_free(k->bytes);
+	free(k->wrapped);
 	free(k);
 }
 DEFINE_CLEANUP(struct key *, key_free);
@@ -137,6 +138,18 @@ int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 	if (kind == KEY_BEK || kind == KEY_PASSPHRASE)
 		kind = bytes_taken ? kind_of(bytes_taken) : kind;
 	return add(r, kind, name, bytes_taken, false, err);
+}
+
+int keyring_set_wrapped(struct keyring *r, const struct wrapped_key *w, struct error *err)
+{
+	struct key *k = r->key[r->n - 1];
+
+	if (!k->wrapped)
+		k->wrapped = malloc(sizeof(*w));
+	if (!k->wrapped)
+		return error_set(err, ENOMEM, "out of memory");
+	*k->wrapped = *w;
+	return 0;
 }
 
 int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err)

@@ -16,8 +16,17 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum key_kind { KEY_BEK, KEY_PASSPHRASE, KEY_RECOVERY_PASSWORD, KEY_PASSWORD };
+
+/* A key as it was fetched: wrapped by a KEK. */
+struct wrapped_key {
+	char kek_url[512], algorithm[16];	/* RSA-OAEP, … */
+	uint8_t bytes[1024];
+	size_t len;
+};
 
 struct key {
 	enum key_kind kind;
@@ -25,6 +34,7 @@ struct key {
 	char guid[40];			/* KEY_BEK: protector GUID, upper case; else empty */
 	struct secret *bytes;		/* the file's bytes as they are (recovery, password: trimmed newline) */
 	bool named;			/* by the user one by one (bek=…), not found in a folder */
+	struct wrapped_key *wrapped;	/* owned; NULL: it came plain */
 	_Atomic bool used;		/* opened a volume */
 };
 
@@ -44,7 +54,10 @@ int keyring_add_dir(struct keyring *r, const char *dir, struct error *err);
 int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 		       struct secret *bytes_taken, struct error *err);
 
-/* Copies of all keys of another ring, behind those that are there. */
+/* Note how the key that was added last was wrapped.  0 or -ENOMEM. */
+int keyring_set_wrapped(struct keyring *r, const struct wrapped_key *w, struct error *err);
+
+/* Copies of all keys of another ring, without how they were wrapped, behind those that are there. */
 int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err);
 
 size_t keyring_count(const struct keyring *r);

@@ -148,6 +148,9 @@ static int take_capsule(struct shown_point *p, struct error *err)
 		return rc;
 	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
+	if (capsule_unwrap(vault_ring(view->vault), p->point->id, p->point->capsule, view->stores, view->audit, keys,
+			   &why) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
 	p->keys = TAKE(keys);
 	return 0;
 }

@@ -16,6 +16,8 @@ struct vault_view {
 	struct vault *vault;		/* all are borrowed and outlive the tree */
 	struct chunk_cache *cache;
 	struct keyring *keys;		/* NULL: none */
+	struct keystores *stores;	/* for keys that a capsule keeps wrapped; NULL: none */
+	struct audit *audit;		/* goes with stores */
 	struct disk_options options;	/* what its pointers name outlives the tree, too */
 	const struct overlay_choice *overlay;	/* a folder or temporary; base and identity are set here */
 	const char *vm;			/* the root is this VM; NULL: the vault */

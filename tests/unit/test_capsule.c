@@ -27,10 +27,10 @@ static void keys_that_opened_something_come_back(void **state)
 	AUTO(jval_free) struct jval *none = NULL, *capsule = NULL;
 
 	(void)state;
-	assert_int_equal(capsule_make(ring, "0123456789abcdef", keys, &none, NULL), 0);
+	assert_int_equal(capsule_make(ring, CAPSULE_SEALED, "0123456789abcdef", keys, &none, NULL), 0);
 	assert_null(none);
 	keyring_at(keys, 0)->used = true;
-	assert_int_equal(capsule_make(ring, "0123456789abcdef", keys, &capsule, NULL), 0);
+	assert_int_equal(capsule_make(ring, CAPSULE_SEALED, "0123456789abcdef", keys, &capsule, NULL), 0);
 	assert_int_equal(capsule_open(ring, "0123456789abcdef", capsule, back, NULL), 0);
 	assert_int_equal(keyring_count(back), 1);
 	assert_string_equal(keyring_at(back, 0)->name, "LinuxPassPhraseFileName");
@@ -47,7 +47,7 @@ static void a_capsule_of_another_point_or_vault_or_a_changed_one_is_refused(void
 
 	(void)state;
 	keyring_at(keys, 1)->used = true;
-	assert_int_equal(capsule_make(ring, "0123456789abcdef", keys, &capsule, NULL), 0);
+	assert_int_equal(capsule_make(ring, CAPSULE_SEALED, "0123456789abcdef", keys, &capsule, NULL), 0);
 	assert_int_equal(capsule_open(ring, "1123456789abcdef", capsule, back, NULL), -EBADMSG);
 	assert_int_equal(capsule_open(other, "0123456789abcdef", capsule, back, NULL), -EBADMSG);
 	for (int i = 0; i < 6; i++) {
@@ -62,10 +62,45 @@ static void a_capsule_of_another_point_or_vault_or_a_changed_one_is_refused(void
 	assert_int_equal(keyring_count(back), 0);
 }
 
+/* Only what a KEK wraps is kept, and nothing of it opens without the KEK. */
+static void wrapped_keys_stay_wrapped(void **state)
+{
+	static const char id[] = "0123456789abcdef";
+	AUTO(key_ring_free) struct key_ring *ring = key_ring_new(vault_id, NULL);
+	AUTO(keyring_free) struct keyring *keys = two_keys(), *back = keyring_new();
+	struct wrapped_key w = { .kek_url = "https://v.vault.azure.net/keys/k/1", .algorithm = "RSA-OAEP",
+				 .bytes = "wrapped bytes", .len = 13 };
+	AUTO(jval_free) struct jval *capsule = NULL, *none = NULL;
+	AUTO(free) char *text = NULL;
+	struct error err = ERROR_INIT;
+	struct jval *list;
+
+	(void)state;
+	keyring_at(keys, 0)->used = true;
+	assert_int_equal(capsule_make(ring, CAPSULE_NONE, id, keys, &none, NULL), 0);
+	assert_null(none);
+	assert_int_equal(capsule_make(ring, CAPSULE_WRAPPED, id, keys, &none, NULL), 0);
+	assert_null(none);
+	keyring_at(keys, 1)->used = true;
+	assert_int_equal(keyring_set_wrapped(keys, &w, NULL), 0);
+	assert_int_equal(capsule_make(ring, CAPSULE_WRAPPED, id, keys, &capsule, NULL), 0);
+	list = jval_get(capsule, "keys");
+	assert_int_equal(jval_len(list), 1);
+	text = jval_print(capsule, false);
+	assert_non_null(strstr(text, w.kek_url));
+	assert_int_equal(capsule_open(ring, id, capsule, back, NULL), 0);
+	assert_int_equal(capsule_unwrap(ring, id, capsule, NULL, NULL, back, &err), -ENOKEY);
+	assert_non_null(strstr(err.text, w.kek_url));
+	assert_int_equal(keyring_count(back), 0);
+	assert_int_equal(jval_set_text(jval_at(list, 0), "kek", "https://v.vault.azure.net/keys/evil/1"), 0);
+	assert_int_equal(capsule_unwrap(ring, id, capsule, NULL, NULL, back, &err), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_that_opened_something_come_back),
+		cmocka_unit_test(wrapped_keys_stay_wrapped),
 		cmocka_unit_test(a_capsule_of_another_point_or_vault_or_a_changed_one_is_refused),
 	};
 

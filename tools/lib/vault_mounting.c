@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/vault_mounting.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/vault_opening.h"
 
@@ -18,6 +19,18 @@ static int take_headers(struct vault_mounting *m, const struct options *o, struc
 		m->headers[d->n_headers++] = header;
 	}
 	return 0;
+}
+
+/* Stores that may hold the KEKs of keys that points keep wrapped. */
+static int take_stores(struct vault_mounting *m, const struct options *o, struct vault_view *view, struct error *err)
+{
+	if (!options_has(o, OPT_KEYSTORE))
+		return 0;
+	m->stores = keystores_from_options(o, err);
+	m->audit = m->stores ? audit_from_options(o, err) : NULL;
+	view->stores = m->stores;
+	view->audit = m->audit;
+	return m->audit ? 0 : -EIO;
 }
 
 struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const struct options *o,
@@ -40,7 +53,7 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 		}
 		view.overlay = &m->overlay.choice;
 	}
-	if (take_headers(m, o, &view.options, err) < 0)
+	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
 	m->vault = vault_from_options(source, o, err);
 	m->keys = m->vault ? keyring_from_options(o, err, &warning) : NULL;
@@ -59,6 +72,8 @@ void vault_mounting_close(struct vault_mounting *m)
 {
 	chunk_cache_free(m->cache);
 	keyring_free(m->keys);
+	keystores_free(m->stores);
+	audit_close(m->audit);
 	vault_free(m->vault);
 	overlay_choice_release(&m->overlay);
 	memset(m, 0, sizeof(*m));

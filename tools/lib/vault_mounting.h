@@ -6,6 +6,8 @@
 #ifndef ADE_TOOLS_LIB_VAULT_MOUNTING_H
 #define ADE_TOOLS_LIB_VAULT_MOUNTING_H
 
+#include "fs/keys/audit.h"
+#include "fs/keys/keystore.h"
 #include "fs/mount/populate_vault.h"
 #include "tools/lib/options.h"
 #include "tools/lib/overlay_option.h"
@@ -15,6 +17,8 @@ struct vault_mounting {
 	struct vault *vault;
 	struct chunk_cache *cache;
 	struct keyring *keys;
+	struct keystores *stores;
+	struct audit *audit;
 	const char *headers[16];
 	struct overlay_option overlay;
 };
