@@ -167,8 +167,8 @@ static int open_one(struct fetcher *f, struct chunk_opener *o, const struct load
 	rc = chunk_open(o, SEGMENT_DATA, ref, f->chunk_size, l->sealed + at);
 	if (rc < 0 || ref->kind == CHUNK_PATCH)
 		return rc;
-	return chunk_unpack(ref->kind, l->sealed + at, ref->len - GCM_TAG_BYTES, NULL,
-			    chunk_buffer(l->chunk[i]), f->chunk_size);
+	return chunk_opener_unpack(o, ref->kind, l->sealed + at, ref->len - GCM_TAG_BYTES, NULL,
+				   chunk_buffer(l->chunk[i]), f->chunk_size);
 }
 
 static int finish(struct fetcher *f, struct load *l, size_t i, int rc)
@@ -188,10 +188,16 @@ static int apply_patch(struct fetcher *f, struct load *l, size_t i)
 	struct want base = { l->want[i]->base, NULL };
 	struct chunk *b = NULL;
 	int rc = hold_one(f, &base, &b);
+	/* Not held while the base is waited for. */
+	struct chunk_opener *o = rc == 0 ? take_opener(f, ref->segment) : NULL;
 
+	if (rc == 0 && !o)
+		rc = -ENOMEM;
 	if (rc == 0)
-		rc = chunk_unpack(CHUNK_PATCH, l->sealed + (ref->off - l->from), ref->len - GCM_TAG_BYTES,
-				  chunk_bytes(b), chunk_buffer(l->chunk[i]), f->chunk_size);
+		rc = chunk_opener_unpack(o, CHUNK_PATCH, l->sealed + (ref->off - l->from),
+					 ref->len - GCM_TAG_BYTES, chunk_bytes(b), chunk_buffer(l->chunk[i]),
+					 f->chunk_size);
+	give_opener(f, o, ref->segment);
 	chunk_put(b);
 	return finish(f, l, i, rc);
 }

@@ -212,6 +212,7 @@ int segment_writer_put(struct segment_writer *w, struct store *st, struct error 
 struct chunk_opener {
 	const struct key_ring *ring;
 	struct gcm *gcm;
+	ZSTD_DCtx *zstd;		/* made when first needed */
 	uint8_t id[SEGMENT_ID_BYTES];
 	unsigned epoch;
 };
@@ -230,6 +231,7 @@ void chunk_opener_free(struct chunk_opener *o)
 	if (!o)
 		return;
 	gcm_free(o->gcm);
+	ZSTD_freeDCtx(o->zstd);
 	free(o);
 }
 
@@ -270,30 +272,46 @@ int chunk_open(struct chunk_opener *o, enum segment_class class, const struct ch
 	return gcm_open(o->gcm, nonce, aad, AAD, p, len, p, p + len);
 }
 
-int chunk_unpack(enum chunk_kind kind, const void *payload, size_t len, const void *base,
-		 void *chunk, uint32_t chunk_size)
+static int unpack(ZSTD_DCtx *d, enum chunk_kind kind, const void *payload, size_t len, const void *base,
+		  void *chunk, uint32_t chunk_size)
 {
-	ZSTD_DCtx *d;
 	size_t n;
 
+	if (ZSTD_getFrameContentSize(payload, len) != chunk_size)
+		return -EBADMSG;
+	/* Nothing of an earlier frame, nor its base, stays. */
+	ZSTD_DCtx_reset(d, ZSTD_reset_session_and_parameters);
+	ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+	if (kind == CHUNK_PATCH)
+		ZSTD_DCtx_refPrefix(d, base, chunk_size);
+	n = ZSTD_decompressDCtx(d, chunk, chunk_size, payload, len);
+	return n == chunk_size ? 0 : -EBADMSG;
+}
+
+int chunk_opener_unpack(struct chunk_opener *o, enum chunk_kind kind, const void *payload, size_t len,
+			const void *base, void *chunk, uint32_t chunk_size)
+{
 	if (kind == CHUNK_RAW) {
 		if (len != chunk_size)
 			return -EBADMSG;
 		memcpy(chunk, payload, len);
 		return 0;
 	}
-	if ((kind != CHUNK_ZSTD && kind != CHUNK_PATCH) ||
-	    ZSTD_getFrameContentSize(payload, len) != chunk_size)
+	if (kind != CHUNK_ZSTD && kind != CHUNK_PATCH)
 		return -EBADMSG;
-	d = ZSTD_createDCtx();
-	if (!d)
+	if (!o->zstd && !(o->zstd = ZSTD_createDCtx()))
 		return -ENOMEM;
-	ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
-	if (kind == CHUNK_PATCH)
-		ZSTD_DCtx_refPrefix(d, base, chunk_size);
-	n = ZSTD_decompressDCtx(d, chunk, chunk_size, payload, len);
-	ZSTD_freeDCtx(d);
-	return n == chunk_size ? 0 : -EBADMSG;
+	return unpack(o->zstd, kind, payload, len, base, chunk, chunk_size);
+}
+
+int chunk_unpack(enum chunk_kind kind, const void *payload, size_t len, const void *base,
+		 void *chunk, uint32_t chunk_size)
+{
+	struct chunk_opener once = { .ring = NULL };
+	int rc = chunk_opener_unpack(&once, kind, payload, len, base, chunk, chunk_size);
+
+	ZSTD_freeDCtx(once.zstd);
+	return rc;
 }
 
 int segment_writer_check(const struct segment_writer *w, struct chunk_opener *o,

@@ -75,6 +75,10 @@ int chunk_open(struct chunk_opener *o, enum segment_class class, const struct ch
 int chunk_unpack(enum chunk_kind kind, const void *payload, size_t len, const void *base,
 		 void *chunk, uint32_t chunk_size);
 
+/* The same, for many chunks: the opener keeps what zstd needs. */
+int chunk_opener_unpack(struct chunk_opener *o, enum chunk_kind kind, const void *payload, size_t len,
+			const void *base, void *chunk, uint32_t chunk_size);
+
 /* The whole segment, checked without a key: SHA-256, header and trailer.  */
 struct segment_info { uint16_t epoch; uint8_t class; uint32_t rows, table_off, table_len; };
 int segment_check(const void *data, size_t len, const uint8_t id[SEGMENT_ID_BYTES],

@@ -71,7 +71,7 @@ static int check_chunk(struct opened *o, uint8_t class, const struct chunk_ref *
 	rc = chunk_open(o->opener, SEGMENT_DATA, ref, size, o->sealed);
 	if (rc < 0 || ref->kind == CHUNK_PATCH)
 		return rc;
-	rc = chunk_unpack(ref->kind, o->sealed, ref->len - GCM_TAG_BYTES, NULL, o->chunk, size);
+	rc = chunk_opener_unpack(o->opener, ref->kind, o->sealed, ref->len - GCM_TAG_BYTES, NULL, o->chunk, size);
 	if (rc < 0 || !o->names)
 		return rc;
 	rc = hmac_once(o->names, o->chunk, size, sum);
