@@ -102,6 +102,7 @@ json 0 backup "$V" web1 --vault-key "$K" --disk "os=$T/v" --bek "$bek" --progres
 grep '^{' "$T/err" >"$T/progress" || fail "no progress: $(cat "$T/err")"
 while read -r line; do said progress <(echo "$line"); done <"$T/progress"
 json 0 list "$V" web1 --vault-key "$K"
+json 0 stats "$V" --vault-key "$K"
 json 0 show "$V" web1 --vault-key "$K"
 cp "$T/v" "$T/v2"
 dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none

@@ -90,6 +90,27 @@ say "a disk that one of them lacks is compared with zeros"
 expect_status 0 compare "$last" latest --json
 [ "$(jq -r '.disks[1] | [.name, .new_size, (.changed_bytes > 1000000)] | @csv' "$T/out")" = '"lun0",,true' ] || fail "$(cat "$T/out")"
 
+say "stats counts what the folder holds, and tells of what no point needs"
+expect_status 0 "$A" stats "$V" --vault-key "$K" --json
+counted() { jq -c "[.points, .source_bytes, .objects, .bytes, .segments, .segment_bytes, .unused_segments]" "$1"; }
+sum() { find "$@" -type f -printf '%s\n' | awk '{ n++; s += $1 } END { printf "%d,%d", n, s }'; }
+want="[3,$((20971520 + 2 * 20999680 + 2 * $(stat -c %s "$T/data.raw"))),$(sum "$V"),$(sum "$V/seg"),0]"
+[ "$(counted "$T/out")" = "$want" ] || fail "$(counted "$T/out"), not $want"
+[ "$(jq -c '.vms[0] | [.vm, .points, .proven, .disk_bytes]' "$T/out")" = '["web1",3,1,20999680]' ] || fail "$(cat "$T/out")"
+[ "$(jq '.vms[0].stored_bytes == .segment_bytes and .missing_segments == 0' "$T/out")" = true ] || fail "$(cat "$T/out")"
+seg=$(find "$V/seg" -type f | head -1)
+mv "$seg" "$T/away"
+expect_status 16 "$A" stats "$V" --vault-key "$K" --json
+[ "$(jq '.missing_segments > 0' "$T/out")" = true ] || fail "$(cat "$T/out")"
+mv "$T/away" "$seg"
+for i in 1 2; do
+	"$A" show "$V" "web1@$(points "[$i].point")" --vault-key "$K" --json | jq -r .object >"$T/object$i"
+done
+for i in 1 2; do mv "$V/$(cat "$T/object$i")" "$T/away$i"; done
+expect_status 0 "$A" stats "$V" --vault-key "$K" --json
+[ "$(jq -c '[.points, .unused_segments > 0, .unused_bytes > 0]' "$T/out")" = "[1,true,true]" ] || fail "$(cat "$T/out")"
+for i in 1 2; do mv "$T/away$i" "$V/$(cat "$T/object$i")"; done
+
 say "refusals"
 "$A" backup "$V" web2 --vault-key "$K" --disk "os=$T/os.raw" -q
 expect_status 2 "$A" diff "$V" web1@latest web2@latest --vault-key "$K"
