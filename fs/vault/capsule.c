@@ -253,6 +253,17 @@ int capsule_open(const struct key_ring *ring, const char *point_id, const struct
 	return rc;
 }
 
+bool capsule_has_plain(const struct jval *capsule)
+{
+	const struct jval *list = jval_get(capsule, "keys");
+	struct label l;
+
+	for (size_t i = 0; i < jval_len(list); i++)
+		if (get_label(jval_at(list, i), &l) && !l.kek)
+			return true;
+	return false;
+}
+
 static int no_kek(const struct label *l, struct error *err)
 {
 	error_set(err, ENOKEY, "the key %s is wrapped by a KEK that is not at hand: %s", l->name,

@@ -25,6 +25,9 @@ int capsule_make(const struct key_ring *ring, enum capsule_mode mode, const char
 int capsule_open(const struct key_ring *ring, const char *point_id, const struct jval *capsule,
 		 struct keyring *to, struct error *err);
 
+/* Does it hold a key that opens without a KEK? */
+bool capsule_has_plain(const struct jval *capsule);
+
 /* The wrapped ones, by the KEKs in the stores (NULL: none at hand).  All are
  * tried.  0, or of the first that does not open: -ENOKEY (no store has its
  * KEK), -EKEYREJECTED, -EBADMSG, … with words. */

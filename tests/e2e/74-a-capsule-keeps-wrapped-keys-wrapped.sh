@@ -39,11 +39,22 @@ mount_ade wrapped m "vault-key=vault.key,vm=web1,point=latest,keystore=pem:kek.p
 check_same plain m/os/disk.raw
 unmount "$PWD/m"
 
+expect_status 0 "$a" restore wrapped web1 --to back --keystore pem:kek.pem --vault-key vault.key
+check_same plain back/os.raw
+
+say "show says so"
+expect_status 0 "$a" show wrapped web1 --vault-key vault.key
+expect_text "thief of the vault's key opens: nothing" out
+expect_text 'wrapped ' out
+
 say "without it, or with another one, it stays closed"
 locked wrapped "vault-key=vault.key,vm=web1,point=latest"
 openssl genrsa -out other.pem 2048 2>/dev/null
 locked wrapped "vault-key=vault.key,vm=web1,point=latest,keystore=pem:other.pem"
 locked none "vault-key=vault.key,vm=web1,point=latest,keystore=pem:kek.pem"
+
+expect_status 13 "$a" restore wrapped web1 --to back2 --vault-key vault.key
+expect_text 'wrapped by a KEK that is not at hand' err
 
 say "the key itself is nowhere in the manifest: a BEK opens it as ever"
 mount_ade none m "vault-key=vault.key,vm=web1,point=latest,bek=$bek"

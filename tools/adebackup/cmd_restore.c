@@ -4,6 +4,7 @@
 #include "fs/restore/restore.h"
 #include "fs/vault/capsule.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
@@ -222,6 +223,24 @@ static int choose_place(struct job *j, struct error *err)
 	return 0;
 }
 
+/* What the capsule keeps wrapped, by the KEKs that the options name. */
+static int take_wrapped(struct job *j, struct error *err)
+{
+	AUTO(keystores_free) struct keystores *stores = NULL;
+	AUTO(audit_close) struct audit *audit = NULL;
+	struct error warning = ERROR_INIT;
+
+	if (options_has(j->in->options, OPT_KEYSTORE)) {
+		stores = keystores_from_options(j->in->options, err);
+		audit = stores ? audit_from_options(j->in->options, err) : NULL;
+		if (!audit)
+			return -err->code;
+	}
+	if (capsule_unwrap(vault_ring(j->vault), j->point->id, j->point->capsule, stores, audit, j->keys, &warning) < 0)
+		report_warning(j->in->report, &warning);
+	return 0;
+}
+
 /* The user's, then the capsule's; one that does not open is no reason to stop. */
 static int take_keys(struct job *j, struct error *err)
 {
@@ -235,7 +254,7 @@ static int take_keys(struct job *j, struct error *err)
 	error_clear(&warning);
 	if (capsule_open(vault_ring(j->vault), j->point->id, j->point->capsule, j->keys, &warning) < 0)
 		report_warning(j->in->report, &warning);
-	return 0;
+	return take_wrapped(j, err);
 }
 
 static int prepare(struct job *j, struct error *err)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/vault/capsule.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/size_text.h"
@@ -28,7 +29,7 @@ static const char *const exposure_words[] = {
 static enum exposure exposure_of(const struct point *p, const struct point_disk *d)
 {
 	const struct jval *list = jval_get(d->info, "partitions");
-	bool kept = jval_len(jval_get(p->capsule, "keys")) > 0, open = false, shut = false;
+	bool kept = capsule_has_plain(p->capsule), open = false, shut = false;
 
 	if (!d->info || !jval_is_array(list))
 		return EXPOSED_UNKNOWN;
