@@ -32,7 +32,7 @@ check_sha "$T/m/lun0/disk/numbers" "$sum"
 is_mounted "$T/m" && fail "still mounted"
 
 say "devices of its disks"
-"$A" attach "$V" "${vault[@]}" --point "$first" --keys "$T/keys" --json >"$T/out"
+"$A" attach "$V" "web1@$first" --vault-key "$T/vault.key" --keys "$T/keys" --json >"$T/out"
 os=$(jq -r '.devices[] | select(.disk == "os").device' "$T/out")
 data=$(jq -r '.devices[] | select(.disk == "lun0").device' "$T/out")
 defer eval "! losetup $os >/dev/null 2>&1 || '$A' detach $os"
@@ -48,6 +48,9 @@ is_mounted "$dir" && fail "the last device has gone and the mount has not"
 
 say "a vault alone is refused, with what to name"
 expect_status 2 "$A" files "$V" "$T/m" --vault-key "$T/vault.key"
-expect_text 'name the VM and the point' "$T/err"
+expect_text 'name the VM and, unless' "$T/err"
 is_mounted "$T/m" && fail "mounted all the same"
+expect_status 10 "$A" attach "$V" web2 --vault-key "$T/vault.key"
+expect_status 2 "$A" attach "$T/os.raw" web1
+expect_text 'is no vault' "$T/err"
 expect_status 2 "$A" attach "$V" --vault-key "$T/vault.key"

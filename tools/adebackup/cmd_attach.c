@@ -207,7 +207,7 @@ static int run(const struct invocation *in)
 	struct attach a = { .in = in, .view = options_get(in->options, OPT_VIEW) };
 	const struct mount_hooks hooks = { .ready = on_ready, .ending = on_ending, .arg = &a };
 	struct mount_request req = { .spec = in->operands[0], .dir = dir, .options = in->options,
-				     .hooks = &hooks };
+				     .at = in->n_operands == 2 ? in->operands[1] : NULL, .hooks = &hooks };
 	int code;
 
 	if (!dir)
@@ -221,11 +221,11 @@ static int run(const struct invocation *in)
 
 const struct command cmd_attach = {
 	.name = "attach",
-	.operands = "SPEC",
+	.operands = "SPEC [VM[@POINT]]",
 	.min = 1,
-	.max = 1,
+	.max = 2,
 	.summary = "make read-only block devices of a disk and its partitions",
-	.text = "Makes a loop device of SPEC, a disk image or a vault (with --vm and --point), decrypted, "
+	.text = "Makes a loop device of SPEC, a disk image, or of each disk of a recovery point, decrypted, "
 		"with a device for each partition, and prints them: the device, what it holds, its "
 		"UUID. --view chooses another view than disk.raw. The devices are read-only, and stay "
 		"until adebackup detach. Whoever may read disks on this machine (the group disk) can read "

@@ -135,12 +135,12 @@ static int check_dir(const char *dir, struct error *err)
 static int run(const struct invocation *in)
 {
 	struct error err = ERROR_INIT;
-	AUTO(free) char *dir = mount_dir_resolve(in->operands[1], &err);
+	AUTO(free) char *dir = mount_dir_resolve(in->operands[in->n_operands - 1], &err);
 	AUTO(free) char *images = dir && !check_dir(dir, &err) ? private_dir_new("files", &err) : NULL;
 	struct files f = { .in = in, .dir = dir, .images = images, .stop = -1 };
 	const struct mount_hooks hooks = { .ready = on_ready, .ending = on_ending, .arg = &f };
 	struct mount_request req = { .spec = in->operands[0], .dir = images, .options = in->options,
-				     .hooks = &hooks };
+				     .at = in->n_operands == 3 ? in->operands[1] : NULL, .hooks = &hooks };
 	int code;
 
 	if (!images)
@@ -152,11 +152,11 @@ static int run(const struct invocation *in)
 
 const struct command cmd_files = {
 	.name = "files",
-	.operands = "SPEC DIR",
+	.operands = "SPEC [VM[@POINT]] DIR",
 	.min = 2,
-	.max = 2,
+	.max = 3,
 	.summary = "show the files of a disk's volumes in a folder",
-	.text = "Mounts the file systems inside SPEC, a disk image or a vault (with --vm and --point), "
+	.text = "Mounts the file systems inside SPEC, a disk image or a recovery point of a vault, "
 		"read-only under the folder DIR: DIR/p1, DIR/p2 and so on for the partitions, DIR/vg-lv "
 		"for logical volumes, and of a recovery point DIR/os/p1. Encrypted volumes are opened as "
 		"adebackup mount opens them.\n\n"
@@ -168,7 +168,8 @@ const struct command cmd_files = {
 		"permissions inside the file systems count, whose user numbers are those of the guest.\n\n"
 		"adebackup umount DIR takes all of it away.",
 	.example = "  adebackup files osdisk.vhd /mnt --keys /keys\n"
-		   "  cp /mnt/p1/etc/fstab . && adebackup umount /mnt",
+		   "  cp /mnt/p1/etc/fstab . && adebackup umount /mnt\n"
+		   "  adebackup files /backup web01@20261120T020000Z /mnt --vault-key vault.key",
 	.groups = G_KEYS | G_VAULT | G_MOUNT,
 	.run = run,
 };

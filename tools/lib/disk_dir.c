@@ -67,7 +67,7 @@ int disk_dir_each(const char *dir, disk_dir_fn *fn, void *arg, struct error *err
 	if (rc || any)
 		return rc;
 	rc = error_set(err, EINVAL, "this is no single disk or recovery point");
-	error_next(err, "of a vault, name the VM and the point with --vm and --point");
+	error_next(err, "of a vault, name the VM and, unless the latest is meant, the point: VM@POINT");
 	return rc;
 }
 

@@ -48,7 +48,12 @@ static struct tree *open_tree(struct job *j, struct error *err)
 	if (owner_from(j->req->options, &owner, err))
 		return NULL;
 	if (vault_is_at(j->source))
-		return vault_mounting_tree(&j->vault, j->source, j->req->options, j->report, &owner, err);
+		return vault_mounting_tree(&j->vault, j->source, j->req->at, j->req->options, j->report,
+					   &owner, err);
+	if (j->req->at) {
+		error_null(err, EINVAL, "%s is no vault, so it has no VM %.80s", j->source, j->req->at);
+		return NULL;
+	}
 	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err) ||
 	    overlay_lay(j->opening.disk, j->req->options, j->source, j->report, err))
 		return NULL;

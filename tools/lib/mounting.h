@@ -24,6 +24,7 @@ struct mount_hooks {
 
 struct mount_request {
 	const char *spec, *dir;
+	const char *at;		/* VM[@POINT] of a vault; NULL: as the options say */
 	const struct options *options;
 	const char *mount_ns;	/* mount(8)'s -N: a namespace file; dir is absolute there.  NULL: here */
 	bool fake;		/* open and check, do not mount */

@@ -2,6 +2,7 @@
 #include "tools/lib/vault_mounting.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/point_opening.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -33,9 +34,21 @@ static int take_stores(struct vault_mounting *m, const struct options *o, struct
 	return m->audit ? 0 : -EIO;
 }
 
-struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const struct options *o,
-				 const struct report *report, const struct tree_owner *owner,
-				 struct error *err)
+static int take_operand(struct vault_mounting *m, const char *at, struct vault_view *view,
+			struct error *err)
+{
+	view->point = point_operand_split(at, m->vm, sizeof(m->vm));
+	view->vm = m->vm;
+	if (view->point)
+		return 0;
+	error_set(err, EINVAL, "'%.80s' names no VM", at);
+	error_next(err, "write VM or VM@POINT; adebackup list shows what there is");
+	return -EINVAL;
+}
+
+struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *at,
+				 const struct options *o, const struct report *report,
+				 const struct tree_owner *owner, struct error *err)
 {
 	struct error warning = ERROR_INIT;
 	struct vault_view view = { .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
@@ -53,6 +66,8 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 		}
 		view.overlay = &m->overlay.choice;
 	}
+	if (at && take_operand(m, at, &view, err) < 0)
+		return NULL;
 	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
 	m->vault = vault_from_options(source, o, err);

@@ -20,14 +20,15 @@ struct vault_mounting {
 	struct keystores *stores;
 	struct audit *audit;
 	const char *headers[16];
+	char vm[128];
 	struct overlay_option overlay;
 };
 
-/* The tree of the vault at `source`, as vm= and point= ask.  Release m after
- * the tree, on failure too. */
-struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const struct options *o,
-				 const struct report *report, const struct tree_owner *owner,
-				 struct error *err);
+/* The tree of the vault at `source`, as `at` (VM[@POINT]; NULL: vm= and
+ * point=) asks.  Release m after the tree, on failure too. */
+struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *at,
+				 const struct options *o, const struct report *report,
+				 const struct tree_owner *owner, struct error *err);
 void vault_mounting_close(struct vault_mounting *m);
 
 #endif
