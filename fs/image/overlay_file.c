@@ -9,6 +9,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define LOCK_STEP_MS 50u
+#define LOCK_PATIENCE_MS 5000u
 
 void overlay_file_close(struct overlay_file *f)
 {
@@ -35,14 +39,23 @@ static struct overlay_file *file_new(const char *name, struct error *err)
 	return f;
 }
 
-static int lock(const struct overlay_file *f, struct error *err)
+/* umount(2) returns before the mount's process has flushed and let go, so that
+ * who mounts again at once finds the lock held for a moment. */
+static int lock(const struct overlay_file *f, unsigned patience_ms, struct error *err)
 {
+	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000l };
+
 	while (flock(f->fd, (f->writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno != EWOULDBLOCK)
 			return error_set(err, errno, "the overlay cannot be locked: %s",
 					 strerror(errno));
+		if (patience_ms >= LOCK_STEP_MS) {
+			nanosleep(&step, NULL);
+			patience_ms -= LOCK_STEP_MS;
+			continue;
+		}
 		error_set(err, EBUSY, "the overlay is in use");
 		error_next(err, "unmount what uses it (adebackup mounts), or name another overlay file");
 		return -EBUSY;
@@ -130,7 +143,7 @@ int overlay_file_look(const char *path, struct overlay_look *out, struct error *
 	if (!rc) {
 		out->info = f->info;
 		out->allocated = (uint64_t)st.st_blocks * 512;
-		rc = lock(f, NULL);
+		rc = lock(f, 0, NULL);
 		out->in_use = rc == -EBUSY;
 		rc = out->in_use ? 0 : rc ? error_set(err, -rc, "%s", strerror(-rc))
 					  : look_at_map(f, out, err);
@@ -167,7 +180,7 @@ struct overlay_file *overlay_file_open(const char *path, enum overlay_access acc
 	if (!rc)
 		rc = read_header(f, err);	/* first: what is no overlay is never locked */
 	if (!rc)
-		rc = lock(f, err);
+		rc = lock(f, LOCK_PATIENCE_MS, err);
 	if (!rc)
 		rc = check_file(f, err);
 	if (rc)
@@ -220,7 +233,7 @@ static int make_at(struct overlay_file *f, const char *draft, const struct overl
 		return error_set(err, errno, "the overlay cannot be made: %s", strerror(errno));
 	rc = write_header(f, want, err);
 	if (!rc)
-		rc = lock(f, err);
+		rc = lock(f, 0, err);
 	if (!rc && fsync(f->fd) < 0)
 		rc = error_set(err, errno, "the overlay cannot be synced: %s", strerror(errno));
 	if (!rc && renameat2(AT_FDCWD, draft, AT_FDCWD, f->name, RENAME_NOREPLACE) < 0)

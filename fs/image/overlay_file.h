@@ -3,7 +3,7 @@
  * An overlay's file: made, opened, recognised and locked.  A file appears
  * under its name with its header complete and durable, or not at all.  Whoever
  * writes to it holds an exclusive flock(2), readers a shared one, as long as
- * the descriptor lives.
+ * the descriptor lives.  Opening waits up to 5 s for a lock.
  *
  * Overlay files are made with mode 0600; one that holds plaintext and that
  * others may read is refused.

@@ -189,7 +189,7 @@ static void *write_sectors(void *arg)
 	uint8_t buf[512];
 
 	for (int i = 0; i < 1500 && !w->rc; i++) {
-		size_t off = (test_random_below(&r, w->m->size / 4096) * 8 + w->n) * 512;
+		size_t off = (test_random_below(&r, w->m->size / 8192) * 8 + w->n) * 512;
 
 		test_random_fill(&r, w->m->flat + off, 512);
 		w->rc = blockdev_pwrite(w->m->bd, w->m->flat + off, 512, off);
@@ -203,21 +203,46 @@ static void *write_sectors(void *arg)
 	return NULL;
 }
 
+/* Owns what lies behind the writers' blocks, under locks that they use, too. */
+static void *discard_and_write(void *arg)
+{
+	struct writer *w = arg;
+	struct test_random r = { w->seed };
+	size_t half = w->m->size / 2;
+
+	for (int i = 0; i < 600 && !w->rc; i++) {
+		size_t off = test_random_below(&r, half - 1), len = test_random_below(&r, 40000) + 1;
+
+		if (len > half - off)
+			len = half - off;
+		off += half;
+		if (i % 2) {
+			memset(w->m->flat + off, 0, len);
+			w->rc = blockdev_discard(w->m->bd, off, len);
+		} else {
+			test_random_fill(&r, w->m->flat + off, len);
+			w->rc = blockdev_pwrite(w->m->bd, w->m->flat + off, len, off);
+		}
+	}
+	return NULL;
+}
+
 static void writers_of_one_block_keep_what_each_wrote(void **state)
 {
 	struct test_random r = test_random_seeded("writers_of_one_block_keep_what_each_wrote");
 
 	(void)state;
 	for (int run = 0; run < 4; run++) {
-		struct model m = model_new(&r, 64 * 4096);
-		struct writer w[8];
-		pthread_t id[8];
+		struct model m = model_new(&r, 200 * 4096);
+		struct writer w[9];
+		pthread_t id[9];
 
-		for (unsigned i = 0; i < 8; i++) {
+		for (unsigned i = 0; i < 9; i++) {
 			w[i] = (struct writer){ &m, i, test_random_next(&r), 0 };
-			assert_int_equal(pthread_create(&id[i], NULL, write_sectors, &w[i]), 0);
+			assert_int_equal(pthread_create(&id[i], NULL, i < 8 ? write_sectors : discard_and_write,
+							&w[i]), 0);
 		}
-		for (unsigned i = 0; i < 8; i++) {
+		for (unsigned i = 0; i < 9; i++) {
 			pthread_join(id[i], NULL);
 			assert_int_equal(w[i].rc, 0);
 		}
