@@ -102,6 +102,10 @@ json 0 backup "$V" web1 --vault-key "$K" --disk "os=$T/v" --bek "$bek" --progres
 grep '^{' "$T/err" >"$T/progress" || fail "no progress: $(cat "$T/err")"
 while read -r line; do said progress <(echo "$line"); done <"$T/progress"
 json 0 list "$V" web1 --vault-key "$K"
+json 0 verify "$V" --vault-key "$K"
+cp -a "$V" "$T/damaged"
+find "$T/damaged/seg" -type f -delete
+json 16 verify "$T/damaged" --vault-key "$K"
 json 0 stats "$V" --vault-key "$K"
 json 0 show "$V" web1 --vault-key "$K"
 cp "$T/v" "$T/v2"
