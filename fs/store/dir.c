@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,6 +16,8 @@
 struct dir_store {
 	struct store st;
 	int fd;			/* of the directory */
+	pthread_mutex_t lock;	/* guards synced */
+	char synced[PATH_MAX];	/* the last folder that is durable with all above it */
 };
 
 static int dir_fd(struct store *st)
@@ -91,6 +94,30 @@ static int sync_folder(int dir, const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+/* The folder that got a name, and once a folder those above it: whoever made
+ * them may have died before he synced them. */
+static int sync_up(struct dir_store *d, const char *folder)
+{
+	char path[PATH_MAX], parent[PATH_MAX];
+	int rc = sync_folder(d->fd, folder);
+	bool known;
+
+	pthread_mutex_lock(&d->lock);
+	known = !strcmp(d->synced, folder);
+	pthread_mutex_unlock(&d->lock);
+	snprintf(path, sizeof(path), "%s", folder);
+	while (rc == 0 && !known && strcmp(path, ".")) {
+		folder_of(path, parent, sizeof(parent));
+		rc = sync_folder(d->fd, parent);
+		memcpy(path, parent, sizeof(path));
+	}
+	pthread_mutex_lock(&d->lock);
+	if (rc == 0)
+		snprintf(d->synced, sizeof(d->synced), "%s", folder);
+	pthread_mutex_unlock(&d->lock);
+	return rc;
+}
+
 /* mkdir -p below the store, each new folder synced into its parent. */
 static int make_folders(int dir, const char *folder)
 {
@@ -164,7 +191,7 @@ static int dir_put(struct store *st, const char *name, const void *data, size_t 
 		unlinkat(dir, tmp, 0);
 	}
 	if (rc == 0)
-		rc = sync_folder(dir, folder);
+		rc = sync_up((struct dir_store *)st, folder);
 	if (rc < 0) {
 		errno = -rc;
 		return fail(err, "cannot store the object", name);
@@ -277,6 +304,7 @@ static int dir_now(struct store *st, int64_t *seconds, struct error *err)
 static void dir_free(struct store *st)
 {
 	close(dir_fd(st));
+	pthread_mutex_destroy(&((struct dir_store *)st)->lock);
 	free(st);
 }
 
@@ -305,5 +333,6 @@ struct store *store_dir_open(const char *path, bool create, struct error *err)
 	d->st.ops = &dir_ops;
 	d->st.conditional_put = true;
 	d->fd = take_fd(&fd);
+	pthread_mutex_init(&d->lock, NULL);
 	return &d->st;
 }
