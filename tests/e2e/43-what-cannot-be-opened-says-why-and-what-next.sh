@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Wrong key, missing key, damaged metadata, unsupported cipher or format, cut image, not a disk: each
 # has its own exit code and its own words, and says what to do next.
+# modes: release asan
 . "$(dirname "$0")/lib.sh"
 require sfdisk mke2fs cryptsetup qemu-img jq python3
 
@@ -26,7 +27,7 @@ refused() {
 patch() { printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 
 mke2fs -q -t ext4 -d "$T/tree" "$T/fs" 16M >/dev/null
-make_volume() { "$B/tests/make/mkbitlocker" "$@" "$T/fs" "$T/v" >/dev/null; }
+make_volume() { "$ROOT/build/release/tests/make/mkbitlocker" "$@" "$T/fs" "$T/v" >/dev/null; }
 make_disk() {
 	truncate -s 0 "$1"
 	truncate -s 24M "$1"

@@ -23,6 +23,14 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/ade-$(basename "$0" .sh).XXXXXX")
 chmod 755 "$T"		# tests that act as another user look inside
 export T
 
+# What a sanitizer has to say of a daemon nobody else would read.
+if [ "$MODE" != release ]; then
+	mkdir "$T/sanitizer"
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:log_path=$T/sanitizer/asan"
+	export UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:log_path=$T/sanitizer/ubsan"
+	export TSAN_OPTIONS="${TSAN_OPTIONS:-}:log_path=$T/sanitizer/tsan"
+fi
+
 __deferred=()
 __leave() {
 	local status=$? i
@@ -32,6 +40,10 @@ __leave() {
 	for ((i = ${#__deferred[@]} - 1; i >= 0; i--)); do
 		eval "${__deferred[i]}"
 	done
+	if [ -n "$(ls "$T/sanitizer" 2>/dev/null)" ]; then
+		echo "FAILED: the sanitizer speaks: $(cat "$T"/sanitizer/*)" >&2
+		status=1
+	fi
 	cd / && rm -rf --one-file-system "$T"
 	exit "$status"
 }
