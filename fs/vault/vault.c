@@ -3,6 +3,7 @@
 #include "crypto/hash.h"
 #include "fs/util/json_value.h"
 #include "fs/vault/object.h"
+#include "fs/vault/slot_text.h"
 #include "fs/vault/vault_text.h"
 
 #include <errno.h>
@@ -63,9 +64,12 @@ static int probe(struct store *st, bool *conditional, struct error *err)
 	return store_remove(st, name, err);
 }
 
+/* Another init may be at work: its slot stays once its vault stands. */
 static int remove_one(void *arg, const struct object *o)
 {
-	return store_remove(arg, o->name, NULL);
+	struct object vault;
+
+	return store_stat(arg, VAULT_OBJECT, &vault, NULL) == -ENOENT ? store_remove(arg, o->name, NULL) : 0;
 }
 
 /* -EEXIST when the store holds a vault; the slots of an init that was cut go. */
@@ -85,6 +89,32 @@ static int clear_ground(struct store *st, struct error *err)
 	return store_list(st, "slot/", remove_one, st, err);
 }
 
+/* Is the slot there, and this vault's own? */
+static bool slot_stands(const struct vault *v, const char *id)
+{
+	AUTO(slot_text_clear) struct slot_text t = { 0 };
+	AUTO(free) void *text = NULL;
+	char name[64];
+	size_t len;
+
+	slot_object_name(id, 1, name, sizeof(name));
+	return object_get(v->store, NULL, OBJECT_SLOT, name, &text, &len, NULL) == 0 &&
+	       slot_text_parse(text, len, &t, NULL) == 0 && !memcmp(t.vault_id, v->info.id, VAULT_ID_BYTES);
+}
+
+/* Two inits at once: the one whose vault stands sees to its slot, which the
+ * other may have cleared away; the other takes its own slot back. */
+static int settle(struct vault *v, int rc, const struct slot_secret *first, char slot_id[SLOT_ID_TEXT],
+		  struct error *err)
+{
+	if (rc == -EEXIST && slot_stands(v, slot_id))
+		slot_remove(v->store, slot_id, 0, NULL);
+	if (rc < 0 || slot_stands(v, slot_id))
+		return rc;
+	rc = slot_remove(v->store, slot_id, 0, err);
+	return rc < 0 ? rc : slot_put(v->store, v->ring, first, "first", slot_id, err);
+}
+
 static int write_vault(struct vault *v, const struct slot_secret *first, char slot_id[SLOT_ID_TEXT],
 		       struct error *err)
 {
@@ -96,7 +126,8 @@ static int write_vault(struct vault *v, const struct slot_secret *first, char sl
 	text = vault_text_print(&v->info, v->ring);
 	if (!text)
 		return error_set(err, ENOMEM, "out of memory");
-	return object_put(v->store, NULL, OBJECT_VAULT, VAULT_OBJECT, text, strlen(text), err);
+	rc = object_put(v->store, NULL, OBJECT_VAULT, VAULT_OBJECT, text, strlen(text), err);
+	return settle(v, rc, first, slot_id, err);
 }
 
 int vault_init(struct store *st_taken, const struct vault_info *want, const struct slot_secret *first,

@@ -246,9 +246,79 @@ static void key_files_are_made_private_and_read_back(void **state)
 	rmdir(dir);
 }
 
+/* Two inits at once, one of them between the other's slot and its vault. */
+static struct { struct store *real; const struct slot_secret *other; bool done; } race;
+
+static int racing_put(struct store *s, const char *n, const void *d, size_t l, enum put_mode m, struct error *e)
+{
+	if (!strcmp(n, "vault") && !race.done) {
+		race.done = true;
+		init_with(race.real, race.other);
+	}
+	return store_put(((struct shared *)s)->real, n, d, l, m, e);
+}
+
+static void of_two_inits_at_once_one_vault_stands_and_opens(void **state)
+{
+	struct store_ops ops = shared_ops;
+	AUTO(secret_free) struct secret *k1 = key_of(1), *k2 = key_of(2);
+	struct slot_secret s1 = { SLOT_KEY_FILE, k1 }, s2 = { SLOT_KEY_FILE, k2 };
+
+	(void)state;
+	ops.put = racing_put;
+	for (int same = 0; same < 2; same++) {
+		AUTO(store_free) struct store *st = store_mem();
+		AUTO(vault_free) struct vault *v = NULL;
+		struct store *racing = share(st);
+		struct error err = ERROR_INIT;
+		char id[SLOT_ID_TEXT];
+
+		racing->ops = &ops;
+		race.real = st;
+		race.other = same ? &s1 : &s2;
+		race.done = false;
+		assert_int_equal(vault_init(racing, &wanted, &s1, id, &v, &err), -EEXIST);
+		opens(st, race.other, 0);
+		if (!same)
+			opens(st, &s1, EKEYREJECTED);
+	}
+}
+
+static int clear_one(void *arg, const struct object *o)
+{
+	return store_remove(arg, o->name, NULL);
+}
+
+static int clearing_put(struct store *s, const char *n, const void *d, size_t l, enum put_mode m, struct error *e)
+{
+	if (!strcmp(n, "vault"))
+		assert_int_equal(store_list(race.real, "slot/", clear_one, race.real, e), 0);
+	return store_put(((struct shared *)s)->real, n, d, l, m, e);
+}
+
+static void a_slot_that_another_init_cleared_away_is_put_again(void **state)
+{
+	struct store_ops ops = shared_ops;
+	AUTO(store_free) struct store *st = store_mem();
+	AUTO(secret_free) struct secret *k1 = key_of(1);
+	struct slot_secret s1 = { SLOT_KEY_FILE, k1 };
+	AUTO(vault_free) struct vault *v = NULL;
+	struct store *clearing = share(st);
+	char id[SLOT_ID_TEXT];
+
+	(void)state;
+	ops.put = clearing_put;
+	clearing->ops = &ops;
+	race.real = st;
+	assert_int_equal(vault_init(clearing, &wanted, &s1, id, &v, NULL), 0);
+	opens(st, &s1, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_two_inits_at_once_one_vault_stands_and_opens),
+		cmocka_unit_test(a_slot_that_another_init_cleared_away_is_put_again),
 		cmocka_unit_test(a_key_file_opens_and_another_is_refused),
 		cmocka_unit_test(passphrases_and_rsa_keys_open_beside_each_other),
 		cmocka_unit_test(a_damaged_or_foreign_slot_is_damage_and_not_a_wrong_key),
