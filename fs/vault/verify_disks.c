@@ -36,6 +36,8 @@ struct walk {
 	uint64_t batch_at[BATCH];
 	unsigned n_batch;
 	bool faulty;			/* since the leaf began */
+	char last_vm[VM_ID_TEXT];	/* of the point before, and its number */
+	uint64_t last_number;
 };
 
 static uint8_t *seen_slot(struct seen *t, const uint8_t *name)
@@ -264,6 +266,21 @@ static int walk_disk(struct walk *w, const struct point_disk *d, struct error *e
 	return rc < 0 ? error_set(err, -rc, rc == -EINTR ? "interrupted" : "stopped") : 0;
 }
 
+/* Points of a VM are numbered: one that is gone was pruned, which a log or a
+ * mark tells, or was taken away. */
+static void check_number(struct walk *w, const struct point *p)
+{
+	bool told = verify_has_object(w->s, "log/") || verify_has_object(w->s, "exp/");
+
+	if (strcmp(w->last_vm, w->vp->name->vm_id))
+		w->last_number = 0;
+	memcpy(w->last_vm, w->vp->name->vm_id, VM_ID_TEXT);
+	/* One that cannot be read counts as the next. */
+	if (p && p->number > w->last_number + 1 && !told && w->s->q->n_points != 1)
+		tell(w, w->vp->object, ENOENT, "points before this one are gone, and nothing says why", 0, 0);
+	w->last_number = p ? p->number : w->last_number + 1;
+}
+
 static int walk_point(struct walk *w, const struct vpoint *vp, struct error *err)
 {
 	AUTO(point_free) struct point *p = NULL;
@@ -277,12 +294,14 @@ static int walk_point(struct walk *w, const struct vpoint *vp, struct error *err
 	w->disk = NULL;
 	w->point = NULL;
 	if (point_read(w->s->q->v, vp->name, &p, &own) < 0) {
+		check_number(w, NULL);
 		/* One that is there and damaged is told with the other objects. */
 		if (own.code != ESTALE && w->s->q->n_points)
 			tell(w, vp->object, own.code, own.text, 0, 0);
 		return 0;
 	}
 	w->point = p;
+	check_number(w, p);
 	if (refs_get(w->s->q->st, vp->session, p->refs_sha256, &rows, &n, &own) < 0 && vp->refs)
 		tell(w, vp->object, own.code, "the refs are not those of this point", 0, 0);
 	free(rows);

@@ -45,6 +45,15 @@ jq -e --arg o "${a#"$V"/}" '[.faults[] | select(.object == $o)] | length > 0' "$
 jq -e '.error.code == 16' "$T/out" >/dev/null
 cp "$T/keep" "$a"
 
+say "a whole point taken away, refs and all: its number is missed"
+mv "$a" "$T/keep"
+mv "$V/ref/$(basename "$a")" "$T/keepref"
+expect_status 0 "$B/adebackup" verify "$V" --no-key
+expect_status 16 "$B/adebackup" verify "$V" "${K[@]}"
+expect_text "points before this one are gone" "$T/out"
+mv "$T/keep" "$a"
+mv "$T/keepref" "$V/ref/$(basename "$a")"
+
 say "damage, one injury at a time"
 "$ROOT/tests/lib/damage-campaign" "$B/adebackup" "$T/f" --flips 14 --cuts 3 --removals 4 >"$T/counts"
 jq -e '.trials == 21 and .restores_refused > 5 and .restores_right > 5 and .wrong_bytes == 0' "$T/counts" >/dev/null ||
