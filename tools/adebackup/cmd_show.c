@@ -26,10 +26,38 @@ static const char *const exposure_words[] = {
 	"all of it",
 };
 
+/* Is the key of an open volume to be had?  In doubt it is: its name tells, unless
+ * only wrapped ones have it. */
+static bool key_lies_open(const struct point *p, const struct jval *row)
+{
+	const struct jval *list = jval_get(p->capsule, "keys");
+	const char *by = jval_text(jval_get(row, "opened_by"));
+	const char *slash = by ? strrchr(by, '/') : NULL;
+	const struct jval *protectors = jval_get(row, "protectors");
+	bool wrapped = false;
+
+	for (size_t i = 0; i < jval_len(protectors); i++) {
+		const char *kind = jval_text(jval_get(jval_at(protectors, i), "kind"));
+
+		if (kind && !strcmp(kind, "clear-key"))		/* it lies on the disk */
+			return true;
+	}
+	for (size_t i = 0; by && i < jval_len(list); i++) {
+		const char *name = jval_text(jval_get(jval_at(list, i), "name"));
+
+		if (!name || strcmp(name, slash ? slash + 1 : by))
+			continue;
+		if (!jval_get(jval_at(list, i), "kek"))
+			return true;
+		wrapped = true;
+	}
+	return !wrapped && capsule_has_plain(p->capsule);
+}
+
 static enum exposure exposure_of(const struct point *p, const struct point_disk *d)
 {
 	const struct jval *list = jval_get(d->info, "partitions");
-	bool kept = capsule_has_plain(p->capsule), open = false, shut = false;
+	bool open = false, shut = false;
 
 	if (!d->info || !jval_is_array(list))
 		return EXPOSED_UNKNOWN;
@@ -38,7 +66,7 @@ static enum exposure exposure_of(const struct point *p, const struct point_disk 
 		const char *state = jval_text(jval_get(row, "state"));
 		bool encrypted = jval_is_array(jval_get(row, "protectors"));
 
-		if (encrypted && !(kept && state && !strcmp(state, "open")))
+		if (encrypted && !(state && !strcmp(state, "open") && key_lies_open(p, row)))
 			shut = true;
 		else
 			open = true;
