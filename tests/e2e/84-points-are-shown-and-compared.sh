@@ -37,6 +37,16 @@ mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=latest"
 check_same "$T/fs" "$T/m/lun0/disk.raw"
 unmount "$T/m"
 
+say "inspect looks at a disk of a point as at the image it came from"
+"$A" inspect "$T/data.raw" --keys "$keys" --json | jq -S 'del(.partitions[].opened_by)' >"$T/want"
+expect_status 0 "$A" inspect "$V" web1@latest --disk lun0 --vault-key "$K" --json
+jq -S 'del(.partitions[].opened_by)' "$T/out" | cmp - "$T/want" || fail "$(cat "$T/out")"
+[ "$(jq -r '.partitions[0].state' "$T/want")" = open ] || fail "$(cat "$T/want")"
+expect_status 2 "$A" inspect "$V" web1 --vault-key "$K"
+expect_text "several disks" "$T/err"
+expect_status 10 "$A" inspect "$V" web1 --disk lun7 --vault-key "$K"
+[ -z "$(find "$V/rd" -type f)" ] || fail "a reader's record stayed"
+
 say "no capsule, no key: the encrypted disk stays shut, the open one does not"
 "$A" init "$T/none" --vault-key "$K" --capsule none -q
 backup "$T/none" --keys "$keys" >/dev/null

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/adebackup/command.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/point_opening.h"
 #include "tools/lib/size_text.h"
 
 #include <errno.h>
@@ -108,16 +109,13 @@ static void print_info(const char *spec, const json_t *info)
 		print_partition(p);
 }
 
-static int run(const struct invocation *in)
+static int tell(const struct invocation *in, const struct disk *d)
 {
-	__attribute__((cleanup(opening_close_cleanup))) struct opening op = { 0 };
 	AUTO(json_decref) json_t *info = NULL;
 	AUTO(free) char *text = NULL;
 	struct error err = ERROR_INIT;
 
-	if (opening_look(&op, in->operands[0], in->options, in->report, &err))
-		return report_error(in->report, &err);
-	text = disk_info_json(op.disk);
+	text = disk_info_json(d);
 	info = text ? json_parse(text, strlen(text), &err) : NULL;
 	if (!info) {
 		error_set(&err, ENOMEM, "out of memory");
@@ -125,23 +123,48 @@ static int run(const struct invocation *in)
 	}
 	if (in->report->json)
 		return report_result(in->report, json_incref(info));
-	print_info(in->operands[0], info);
+	print_info(in->operands[in->n_operands - 1], info);
 	return EXIT_DONE;
+}
+
+static int look_at_point(const struct invocation *in)
+{
+	__attribute__((cleanup(point_opening_close_cleanup))) struct point_opening op = { .disk = NULL };
+	struct error err = ERROR_INIT;
+
+	if (point_opening_look(&op, in->operands[0], in->operands[1], in->options, in->report, &err))
+		return report_error(in->report, &err);
+	return tell(in, op.disk);
+}
+
+static int run(const struct invocation *in)
+{
+	__attribute__((cleanup(opening_close_cleanup))) struct opening op = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (in->n_operands > 1)
+		return look_at_point(in);
+	if (opening_look(&op, in->operands[0], in->options, in->report, &err))
+		return report_error(in->report, &err);
+	return tell(in, op.disk);
 }
 
 const struct command cmd_inspect = {
 	.name = "inspect",
-	.operands = "SPEC",
+	.operands = "SPEC [VM[@POINT]]",
 	.min = 1,
-	.max = 1,
+	.max = 2,
 	.summary = "what is on a disk, and which keys its volumes need",
 	.text = "Looks at SPEC as a mount would: its partition table, what each partition holds, "
 		"and for encrypted volumes the cipher and the protectors, which name the keys "
 		"that open them. With keys it tries them and says which key opened what. Asks "
 		"for nothing and changes nothing.\n\n"
+		"Where SPEC is a vault, it looks at a disk of a recovery point of VM (latest, unless POINT "
+		"is an id, the begin of one, or a time); --disk names the disk where there are several.\n\n"
 		"With --json it prints what the mount shows as info.json.",
 	.example = "  adebackup inspect osdisk.vhd\n"
-		   "  adebackup inspect osdisk.vhd --keys /keys --json",
-	.groups = G_KEYS,
+		   "  adebackup inspect osdisk.vhd --keys /keys --json\n"
+		   "  adebackup inspect /backup web1@latest --disk os --vault-key vault.key",
+	.groups = G_KEYS | G_VAULT | G_POINT,
 	.run = run,
 };

@@ -2,10 +2,7 @@
 #include "fs/image/disk.h"
 #include "fs/image/point_disk.h"
 #include "fs/restore/restore.h"
-#include "fs/vault/capsule.h"
 #include "tools/adebackup/command.h"
-#include "tools/lib/key_options.h"
-#include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/vault_opening.h"
@@ -223,40 +220,6 @@ static int choose_place(struct job *j, struct error *err)
 	return 0;
 }
 
-/* What the capsule keeps wrapped, by the KEKs that the options name. */
-static int take_wrapped(struct job *j, struct error *err)
-{
-	AUTO(keystores_free) struct keystores *stores = NULL;
-	AUTO(audit_close) struct audit *audit = NULL;
-	struct error warning = ERROR_INIT;
-
-	if (options_has(j->in->options, OPT_KEYSTORE)) {
-		stores = keystores_from_options(j->in->options, err);
-		audit = stores ? audit_from_options(j->in->options, err) : NULL;
-		if (!audit)
-			return -err->code;
-	}
-	if (capsule_unwrap(vault_ring(j->vault), j->point->id, j->point->capsule, stores, audit, j->keys, &warning) < 0)
-		report_warning(j->in->report, &warning);
-	return 0;
-}
-
-/* The user's, then the capsule's; one that does not open is no reason to stop. */
-static int take_keys(struct job *j, struct error *err)
-{
-	struct error warning = ERROR_INIT;
-
-	j->keys = keyring_from_options(j->in->options, err, &warning);
-	if (warning.code)
-		report_warning(j->in->report, &warning);
-	if (!j->keys)
-		return -err->code;
-	error_clear(&warning);
-	if (capsule_open(vault_ring(j->vault), j->point->id, j->point->capsule, j->keys, &warning) < 0)
-		report_warning(j->in->report, &warning);
-	return take_wrapped(j, err);
-}
-
 static int prepare(struct job *j, struct error *err)
 {
 	const struct invocation *in = j->in;
@@ -267,8 +230,7 @@ static int prepare(struct job *j, struct error *err)
 		return -err->code;
 	if (point_check_disks(j->point, in->options, err) < 0 || choose_place(j, err) < 0)
 		return -err->code;
-	if (take_keys(j, err) < 0)
-		return -err->code;
+	j->keys = point_keyring(j->vault, j->point, in->options, in->report, err);
 	j->cache = j->keys ? chunk_cache_new(0, err) : NULL;
 	j->disks = json_array();
 	if (!j->cache || !j->disks)

@@ -96,7 +96,7 @@ OPTION(POINT, "point", "POINT", G_MOUNT | G_EXPORT,
        "of that VM: show this recovery point alone: its id or the beginning of it, its time, or latest")
 
 /* Backups. */
-OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE | G_EXPORT,
+OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE | G_EXPORT | G_POINT,
        "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD or block "
        "device that it is; repeated for each")
 OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,

@@ -32,6 +32,7 @@ enum option_group {
 	G_OBJECT = 1 << 9,	/* makes a key or secret in one */
 	G_RESTORE = 1 << 10,
 	G_VERIFY = 1 << 12,
+	G_POINT	 = 1 << 13,	/* looks at a disk of a recovery point */
 	G_ATTACH = 1 << 11,	/* makes block devices */
 	G_NEWKEY = 1 << 20,	/* gives a vault one more key */
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */

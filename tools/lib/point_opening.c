@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/point_opening.h"
+#include "fs/image/point_disk.h"
+#include "fs/vault/capsule.h"
+#include "tools/lib/key_options.h"
+#include "tools/lib/opening.h"
+#include "tools/lib/vault_opening.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,4 +95,95 @@ int point_check_disks(const struct point *p, const struct options *o, struct err
 			return -ENOENT;
 		}
 	return 0;
+}
+
+/* What the capsule keeps wrapped, by the KEKs that the options name. */
+static int take_wrapped(struct vault *v, const struct point *p, const struct options *o,
+			const struct report *report, struct keyring *keys, struct error *err)
+{
+	AUTO(keystores_free) struct keystores *stores = NULL;
+	AUTO(audit_close) struct audit *audit = NULL;
+	struct error warning = ERROR_INIT;
+
+	if (options_has(o, OPT_KEYSTORE)) {
+		stores = keystores_from_options(o, err);
+		audit = stores ? audit_from_options(o, err) : NULL;
+		if (!audit)
+			return -err->code;
+	}
+	if (capsule_unwrap(vault_ring(v), p->id, p->capsule, stores, audit, keys, &warning) < 0)
+		report_warning(report, &warning);
+	return 0;
+}
+
+struct keyring *point_keyring(struct vault *v, const struct point *p, const struct options *o,
+			      const struct report *report, struct error *err)
+{
+	struct error warning = ERROR_INIT;
+	AUTO(keyring_free) struct keyring *keys = keyring_from_options(o, err, &warning);
+
+	if (warning.code)
+		report_warning(report, &warning);
+	if (!keys)
+		return NULL;
+	error_clear(&warning);
+	if (capsule_open(vault_ring(v), p->id, p->capsule, keys, &warning) < 0)
+		report_warning(report, &warning);
+	return take_wrapped(v, p, o, report, keys, err) < 0 ? NULL : TAKE(keys);
+}
+
+/* The one that --disk names, or the only one. */
+static const struct point_disk *one_disk(const struct point *p, const struct options *o, struct error *err)
+{
+	size_t i = 0;
+	const struct point_disk *d;
+
+	if (point_check_disks(p, o, err) < 0)
+		return NULL;
+	d = point_next_disk(p, o, &i);
+	if (d && !point_next_disk(p, o, &i))
+		return d;
+	error_set(err, EINVAL, "the recovery point has several disks");
+	error_next(err, "Name one: --disk %s.", p->disk[0].name);
+	return NULL;
+}
+
+int point_opening_look(struct point_opening *op, const char *vault, const char *operand,
+		       const struct options *o, const struct report *report, struct error *err)
+{
+	struct disk_options opts = {
+		.partial = options_has(o, OPT_PARTIAL), .try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
+		.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0),
+	};
+	const struct point_disk *d;
+	const char *headers[16];
+	struct blockdev *bd;
+	int rc;
+
+	*op = (struct point_opening){ .vault = vault_from_options(vault, o, err) };
+	op->point = op->vault ? point_from_operand(op->vault, operand, &op->reader, err) : NULL;
+	d = op->point ? one_disk(op->point, o, err) : NULL;
+	op->keys = d ? point_keyring(op->vault, op->point, o, report, err) : NULL;
+	op->cache = op->keys ? chunk_cache_new(0, err) : NULL;
+	bd = op->cache ? point_disk_new(op->vault, op->point->vm_id, d, op->cache, err) : NULL;
+	opts.headers = headers;
+	while (bd && opts.n_headers < 16 && (headers[opts.n_headers] = options_nth(o, OPT_HEADER, opts.n_headers)))
+		opts.n_headers++;
+	op->disk = bd ? disk_open(bd, d->vhd, op->keys, &opts, err) : NULL;
+	rc = op->disk ? disk_check_keys(op->disk, err, NULL) : -err->code;
+	if (rc < 0)
+		point_opening_close(op);
+	return rc;
+}
+
+void point_opening_close(struct point_opening *op)
+{
+	disk_unref(op->disk);
+	keyring_free(op->keys);
+	chunk_cache_free(op->cache);
+	if (op->reader)
+		vault_session_end(op->reader);
+	point_free(op->point);
+	vault_free(op->vault);
+	*op = (struct point_opening){ .vault = NULL };
 }
