@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HEADERS_MAX 16u
+
 struct job {
 	const struct invocation *in;
 	struct opening opening;		/* of an image; of a point its disk and keys too */
@@ -66,6 +68,21 @@ static int read_point(struct job *j, struct error *err)
 	return 0;
 }
 
+/* Of the one disk, already without DISK:. */
+static void take_headers(const struct options *o, const char *disk, const char **headers,
+			 struct disk_options *opts)
+{
+	size_t name = strlen(disk);
+	const char *text;
+
+	opts->headers = headers;
+	for (size_t i = 0; opts->n_headers < HEADERS_MAX && (text = options_nth(o, OPT_HEADER, i)); i++) {
+		bool named = !strncmp(text, disk, name) && text[name] == ':';
+
+		headers[opts->n_headers++] = named ? text + name + 1 : text;
+	}
+}
+
 static int open_point(struct job *j, struct error *err)
 {
 	const struct options *o = j->in->options;
@@ -73,6 +90,7 @@ static int open_point(struct job *j, struct error *err)
 				     .try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 				     .max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0) };
 	struct error warning = ERROR_INIT;
+	const char *headers[HEADERS_MAX];
 	const struct point_disk *d;
 	struct blockdev *bd;
 	size_t i = 0;
@@ -86,6 +104,7 @@ static int open_point(struct job *j, struct error *err)
 		error_next(err, "name it: --disk os");
 		return -EINVAL;
 	}
+	take_headers(o, d->name, headers, &opts);
 	snprintf(j->identity, sizeof(j->identity), "point %s %s", j->point->id, d->name);
 	j->opening.keys = keyring_from_options(o, err, &warning);
 	if (warning.code)
