@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate.h"
+#include "fs/mount/populate_bek.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,25 +75,43 @@ int populate_disk_folder(struct node *folder, struct disk *d, struct error *err)
 	return rc;
 }
 
+struct lone {
+	struct disk *disk;
+	struct keyring *bek;		/* NULL: no BEK volume */
+};
+
 static int fill_root(struct node *root, struct error *err)
 {
-	return populate_disk_folder(root, root->ctx, err);
+	struct lone *l = root->ctx;
+	int rc = populate_disk_folder(root, l->disk, err);
+
+	return rc == 0 && l->bek ? populate_bek(root, l->bek, err) : rc;
 }
 
 static void release_root(void *ctx)
 {
-	disk_unref(ctx);
+	struct lone *l = ctx;
+
+	disk_unref(l->disk);
+	free(l);
 }
 
 static const struct node_ops root_ops = { .fill = fill_root, .release = release_root };
 
 /* Bytes of the disk itself: its first view's. */
-struct tree *populate_disk(struct disk *d, const struct tree_owner *owner, struct error *err)
+struct tree *populate_disk(struct disk *d, struct keyring *bek, const struct tree_owner *owner,
+			   struct error *err)
 {
-	struct tree *t = tree_new(owner, &root_ops, disk_ref(d), err);
+	struct lone *l = calloc(1, sizeof(*l));
+	struct tree *t;
 
+	if (!l)
+		return error_null(err, ENOMEM, "out of memory");
+	l->disk = disk_ref(d);
+	l->bek = bek;
+	t = tree_new(owner, &root_ops, l, err);
 	if (!t)
-		disk_unref(d);
+		release_root(l);
 	else
 		tree_set_bytes(t, disk_n_views(d) ? disk_view_at(d, 0)->size : 0);
 	return t;

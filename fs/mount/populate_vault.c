@@ -2,6 +2,7 @@
 #include "fs/mount/populate_vault.h"
 #include "fs/image/point_disk.h"
 #include "fs/mount/populate.h"
+#include "fs/mount/populate_bek.h"
 #include "fs/mount/readers.h"
 #include "fs/util/log.h"
 #include "fs/vault/capsule.h"
@@ -137,7 +138,7 @@ static int take_capsule(struct shown_point *p, struct error *err)
 	struct error why = ERROR_INIT;
 	int rc = 0;
 
-	if (!p->point->capsule)
+	if (!p->point->capsule && !view->bek_volume)
 		return 0;
 	keys = keyring_new();
 	if (!keys)
@@ -179,7 +180,7 @@ static int fill_point(struct node *folder, struct error *err)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->point->n_disks && rc == 0; i++)
 		rc = add_disk(folder, p, i, err);
-	return rc;
+	return rc == 0 && p->whole->view.bek_volume ? populate_bek(folder, p->keys, err) : rc;
 }
 
 static void release_point(void *ctx)

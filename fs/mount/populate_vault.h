@@ -20,6 +20,7 @@ struct vault_view {
 	struct audit *audit;		/* goes with stores */
 	struct disk_options options;	/* what its pointers name outlives the tree, too */
 	const struct overlay_choice *overlay;	/* a folder or temporary; base and identity are set here */
+	bool bek_volume;		/* points show bek-volume.raw */
 	const char *vm;			/* the root is this VM; NULL: the vault */
 	const char *point;		/* the root is this point of it; NULL: the VM */
 };

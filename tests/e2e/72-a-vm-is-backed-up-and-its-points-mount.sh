@@ -3,7 +3,7 @@
 # The disks of an ADE VM become recovery points of a vault; each mounts as it was at its time,
 # decrypted and as stored; what is asked for and not there, or damaged, is told.
 . "$(dirname "$0")/lib.sh"
-require sfdisk mke2fs cryptsetup jq
+require sfdisk mke2fs cryptsetup jq mtype mlabel fsck.fat
 
 A=$B/adebackup V=$T/vault K=$T/vault.key
 keys=$T/keys
@@ -65,6 +65,17 @@ mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=$(points '[0].point' | cut -c1
 [ "$(ls "$T/m" | tr '\n' ' ')" = "lun0 os vm.json " ] || fail "$(ls "$T/m")"
 check_same "$T/plain.raw" "$T/m/os/disk.raw"
 check_same "$T/fs" "$T/m/lun0/disk.raw"
+unmount "$T/m"
+say "the BEK volume has the keys that opened the disks, under ADE's names, for the mounting user alone"
+mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=latest,keys=$keys,bekvolume,allow_other,mode=0444"
+[ "$(stat -c '%a %u' "$T/m/bek-volume.raw")" = "400 $(id -u)" ] || fail "$(stat "$T/m/bek-volume.raw")"
+cp "$T/m/bek-volume.raw" "$T/bekvol"
+dd if="$T/bekvol" of="$T/bekfat" bs=1M skip=1 status=none
+fsck.fat -n "$T/bekfat" >/dev/null || fail "fsck.fat: $(fsck.fat -n "$T/bekfat")"
+check_same "$keys/LinuxPassPhraseFileName" <(mtype -i "$T/bekvol@@1M" ::LinuxPassPhraseFileName)
+bek=$(basename "$keys"/*.BEK | tr -d '{}')
+check_same "$keys"/*.BEK <(mtype -i "$T/bekvol@@1M" "::$bek")
+[ "$(mlabel -s -i "$T/bekvol@@1M" ::)" = " Volume label is BEK VOLUME " ] || fail "$(mlabel -s -i "$T/bekvol@@1M" ::)"
 unmount "$T/m"
 say "without capsule and keys ciphertext alone"
 mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=$(points '[1].point')"

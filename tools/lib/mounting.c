@@ -57,7 +57,8 @@ static struct tree *open_tree(struct job *j, struct error *err)
 	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err) ||
 	    overlay_lay(j->opening.disk, j->req->options, j->source, j->report, err))
 		return NULL;
-	return populate_disk(j->opening.disk, &owner, err);
+	return populate_disk(j->opening.disk, options_has(j->req->options, OPT_BEKVOLUME) ? j->opening.keys : NULL,
+			     &owner, err);
 }
 
 /* mount(8) knows no "done with warnings". */

@@ -161,6 +161,8 @@ OPTION(OVERLAY, "overlay", "PATH", G_MOUNT,
        "one that is gone after the mount")
 OPTION(OVERLAY_VIEW, "overlay-view", "disk.raw|encrypted/disk.raw", G_MOUNT,
        "what an overlay FILE lies over (what it says, disk.raw when new)")
+OPTION(BEKVOLUME, "bekvolume", NULL, G_MOUNT,
+       "also show bek-volume.raw, the disk with the keys that an encrypted ADE guest starts from")
 OPTION(FOREGROUND, "foreground", NULL, G_MOUNT,
        "serve from this process, do not go to the background")
 

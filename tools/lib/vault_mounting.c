@@ -51,7 +51,7 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 				 const struct tree_owner *owner, struct error *err)
 {
 	struct error warning = ERROR_INIT;
-	struct vault_view view = { .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
+	struct vault_view view = { .bek_volume = options_has(o, OPT_BEKVOLUME), .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
 				   .options = { .partial = options_has(o, OPT_PARTIAL),
 						.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 						.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0) } };
