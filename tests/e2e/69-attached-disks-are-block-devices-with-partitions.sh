@@ -16,14 +16,15 @@ attach() {
 	local status=0
 	"$B/adebackup" attach "$T/disk.raw" --json "$@" >"$T/json" 2>"$T/err" || status=$?
 	device=$(jq -r '.devices[0].device' "$T/json")
-	defer eval "! losetup $device >/dev/null 2>&1 || '$B/adebackup' detach $device"
+	defer eval "'$B/adebackup' detach $device 2>/dev/null || true"
 	dir=$(dirname "$(losetup -n -O BACK-FILE "$device")")
 	return $status
 }
 
+# by now it may be somebody else's
+ours() { losetup -n -O BACK-FILE "$device" 2>/dev/null | grep -qF "$dir/"; }
 gone() {
-	losetup "$device" 2>/dev/null && fail "$device is still there"
-	compgen -G "${device}p*" >/dev/null && fail "partitions are left: $(echo "${device}"p*)"
+	ours && fail "$device is still there"
 	is_mounted "$dir" && fail "$dir is still mounted"
 	wait_for 5 test ! -e "$dir"
 }
@@ -63,6 +64,19 @@ device=$first dir=$firstdir
 "$B/adebackup" detach "$device"
 gone
 
+say "its name is somebody else's at once, and stays so when the daemon ends"
+attach --bek "$T/key" --view p1.raw
+losetup -d "$device"
+other=$device
+if losetup -r "$other" "$T/disk.raw"; then
+	kill "$(ade_pid "$T/disk.raw")"
+	wait_for 5 test ! -e "$dir"
+	[ "$(losetup -n -O BACK-FILE "$other")" = "$T/disk.raw" ] || fail "it took somebody else's device away"
+	losetup -d "$other"
+else
+	kill "$(ade_pid "$T/disk.raw")"	# taken by another test in that moment
+fi
+
 say "one partition; the process that serves it is killed; detach works all the same"
 attach --bek "$T/key" --view p1.raw
 [ "$(jq '.devices[0].partitions | length' "$T/json")" = 0 ] || fail "partitions of a partition"
@@ -74,7 +88,7 @@ gone
 say "a daemon that is told to go takes its devices along"
 attach --bek "$T/key"
 kill "$(ade_pid "$T/disk.raw")"
-wait_for 10 eval "! losetup $device 2>/dev/null"
+wait_for 10 eval "! ours"
 gone
 
 say "sectors of 4096 bytes"

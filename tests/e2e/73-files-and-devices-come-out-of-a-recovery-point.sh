@@ -35,8 +35,8 @@ say "devices of its disks"
 "$A" attach "$V" "web1@$first" --vault-key "$T/vault.key" --keys "$T/keys" --json >"$T/out"
 os=$(jq -r '.devices[] | select(.disk == "os").device' "$T/out")
 data=$(jq -r '.devices[] | select(.disk == "lun0").device' "$T/out")
-defer eval "! losetup $os >/dev/null 2>&1 || '$A' detach $os"
-defer eval "! losetup $data >/dev/null 2>&1 || '$A' detach $data"
+defer eval "'$A' detach $os 2>/dev/null || true"
+defer eval "'$A' detach $data 2>/dev/null || true"
 [ "$(jq -r '.devices[] | select(.disk == "os").partitions | length' "$T/out")" = 4 ] || fail "$(cat "$T/out")"
 check_same "$data" "$T/fs"
 dir=$(losetup -n -O BACK-FILE "$os" | cut -d/ -f1-4)

@@ -16,7 +16,7 @@
 
 struct attach {
 	const struct invocation *in;
-	const char *view;
+	const char *view, *dir;		/* dir: of the mount */
 	json_t *devices, *warnings;	/* borrowed from the result */
 	char (*made)[32];		/* names of the loop devices */
 	size_t n_made;
@@ -143,10 +143,15 @@ static int attach_disk(void *arg, const char *dir, const char *name, struct erro
 	return rc;
 }
 
+/* One that was detached meanwhile may be somebody else's by now. */
 static void detach_all(struct attach *a)
 {
-	while (a->n_made)
-		loop_detach(a->made[--a->n_made], NULL);
+	while (a->n_made) {
+		const char *name = a->made[--a->n_made];
+
+		if (loop_is_over(name, a->dir))
+			loop_detach(name, NULL);
+	}
 	free(a->made);
 	a->made = NULL;
 }
@@ -204,7 +209,7 @@ static int run(const struct invocation *in)
 {
 	struct error err = ERROR_INIT;
 	AUTO(free) char *dir = private_dir_new("attach", &err);
-	struct attach a = { .in = in, .view = options_get(in->options, OPT_VIEW) };
+	struct attach a = { .in = in, .view = options_get(in->options, OPT_VIEW), .dir = dir };
 	const struct mount_hooks hooks = { .ready = on_ready, .ending = on_ending, .arg = &a };
 	struct mount_request req = { .spec = in->operands[0], .dir = dir, .options = in->options,
 				     .at = in->n_operands == 2 ? in->operands[1] : NULL, .hooks = &hooks };

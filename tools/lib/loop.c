@@ -121,22 +121,27 @@ char *loop_file(const char *name, struct error *err)
 	return NULL;
 }
 
+bool loop_is_over(const char *name, const char *dir)
+{
+	AUTO(free) char *file = loop_file(name, NULL);
+	size_t len = strlen(dir);
+
+	return file && !strncmp(file, dir, len) && file[len] == '/';
+}
+
 bool loop_any_other(const char *name, const char *dir)
 {
-	size_t len = strlen(dir);
 	const struct dirent *e;
 	bool any = false;
 	DIR *blocks = opendir("/sys/block");
 
 	while (blocks && !any && (e = readdir(blocks))) {
-		AUTO(free) char *file = NULL;
 		char other[32];
 
 		if (snprintf(other, sizeof(other), "/dev/%s", e->d_name) >= (int)sizeof(other) ||
 		    strncmp(e->d_name, "loop", 4) || !strcmp(other, name))
 			continue;
-		file = loop_file(other, NULL);
-		any = file && !strncmp(file, dir, len) && file[len] == '/';
+		any = loop_is_over(other, dir);
 	}
 	if (blocks)
 		closedir(blocks);

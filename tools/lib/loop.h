@@ -32,6 +32,9 @@ int loop_attach(const struct loop_request *req, struct loop_device *out, struct 
 int loop_add_partition(const struct loop_device *l, unsigned n, uint64_t start, uint64_t size,
 		       struct error *err);
 
+/* It lies over a file below dir. */
+bool loop_is_over(const char *name, const char *dir);
+
 /* Partitions and device go; -EBUSY with words, and all stays, when one of them
  * is in use. */
 int loop_detach(const char *name, struct error *err);
