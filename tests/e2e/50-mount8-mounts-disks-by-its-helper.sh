@@ -69,7 +69,7 @@ if is_mounted "$T/m"; then fail "-f mounts"; fi
 say "another mount namespace"
 unshare -m --propagation private sleep 1000 &
 there=$!
-defer eval "kill $there 2>/dev/null"
+defer eval "kill $there 2>/dev/null || :"
 wait_for 5 eval "[ \$(readlink /proc/$there/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
 expect_status 0 mount -N "$there" -t adebackup -o "bek=$bek" "$T/v" "$T/m"
 if is_mounted "$T/m"; then fail "mounted here"; fi

@@ -82,7 +82,7 @@ json 0 attach "$T/v" --bek "$bek"
 "$A" detach "$(jq -r ".devices[0].device" "$T/out")"
 json 0 attach "$T/os.raw" --keys "$T/k"
 device=$(jq -r '.devices[0].device' "$T/out")
-defer eval "'$A' detach '$device' 2>/dev/null"
+defer eval "'$A' detach '$device' 2>/dev/null || :"
 json 0 detach "$device"
 
 say "an overlay"
