@@ -15,6 +15,7 @@
 
 #define PATH_BYTES 4000
 #define HEADERS_MAX 16u
+#define CACHE_BYTES (32u << 20)	/* nothing is read twice: what is read ahead, and bases */
 
 struct job {
 	const struct invocation *in;
@@ -231,7 +232,7 @@ static int prepare(struct job *j, struct error *err)
 	if (point_check_disks(j->point, in->options, err) < 0 || choose_place(j, err) < 0)
 		return -err->code;
 	j->keys = point_keyring(j->vault, j->point, in->options, in->report, err);
-	j->cache = j->keys ? chunk_cache_new(0, err) : NULL;
+	j->cache = j->keys ? chunk_cache_new(CACHE_BYTES, err) : NULL;
 	j->disks = json_array();
 	if (!j->cache || !j->disks)
 		return err->code ? -err->code : -ENOMEM;
