@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define THREADS_DEFAULT_MAX 4u		/* each holds a segment of 32 MiB */
+#define THREADS_DEFAULT_MAX 3u		/* each holds a segment of 32 MiB, and 160 MiB is the limit for all */
 #define CLOCK_SLACK 300			/* seconds */
 #define TRIES 3				/* a session that a collector ended begins again */
 

@@ -33,7 +33,7 @@ struct backup_options {
 	const char *vm;
 	struct jval *vm_config;		/* borrowed; NULL: none */
 	int64_t retain_until;		/* seconds since 1970; 0: none */
-	unsigned threads;		/* 0: as many as processors, at most 4 */
+	unsigned threads;		/* 0: as many as processors, at most 3 */
 	/* Called now and then; non-zero (-errno) stops the backup. */
 	int (*progress)(void *arg, const struct backup_progress *p);
 	/* After the disks are stored, before the commit; d: disks, filled, whose

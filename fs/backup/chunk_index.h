@@ -10,7 +10,7 @@
 
 #include "fs/vault/segment.h"
 
-#define CHUNK_INDEX_MAX (256u << 10)	/* chunks; about 24 MiB */
+#define CHUNK_INDEX_MAX (128u << 10)	/* chunks; about 20 MiB */
 
 struct chunk_index;
 

@@ -119,7 +119,7 @@ OPTION(TIME_LIMIT, "time-limit", "SECONDS", G_VERIFY,
        "stop reading data then; the next verify with a limit goes on from there")
 
 /* What takes long. */
-OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor, at most 4)")
+OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor; at most 3 in a backup, else 4)")
 OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG,
        "how progress is told on standard error (auto: where somebody looks)")
 
