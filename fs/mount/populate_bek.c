@@ -23,7 +23,7 @@ static void name_passphrase(const struct key *k, const struct bekvol_file *files
 	const char *slash = strrchr(k->name, '/'), *name = slash ? slash + 1 : k->name;
 
 	if (!strncmp(name, LINUX_NAME, strlen(LINUX_NAME)) && strlen(name) < size && !is_taken(files, n, name)) {
-		snprintf(out, size, "%s", name);
+		snprintf(out, size, "%.*s", (int)size - 1, name);
 		return;
 	}
 	snprintf(out, size, LINUX_NAME);
