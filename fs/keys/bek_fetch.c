@@ -152,6 +152,17 @@ static int get_secret(struct keystores *stores, const struct key_ref *ref, const
 	return out->value ? 0 : error_set(err, ENOMEM, "no memory");
 }
 
+/* As the store names the secret, else as whoever asked for it did. */
+static void note_url(const struct keystore_secret *s, const struct bek_hint *hint, struct keyring *ring)
+{
+	const char *asked = hint && hint->secret_url ? hint->secret_url : "";
+
+	if (s->url[0])
+		keyring_set_secret_url(ring, s->url);
+	else if (strstr(asked, "://"))
+		keyring_set_secret_url(ring, asked);
+}
+
 /* What a point may keep of a key when it must not keep the key itself. */
 static int note_wrapped(const struct keystore_secret *s, const struct bek_hint *hint, struct keyring *ring,
 			struct error *err)
@@ -196,7 +207,10 @@ static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 	file = keystore_secret_tag(&s, TAG_FILE_NAME);
 	snprintf(name, sizeof(name), "secret %.100s (%.100s)", s.name, file ? file : "no file name");
 	rc = keyring_add_secret(ring, KEY_PASSPHRASE, name, TAKE(bytes), err);
-	return rc ? rc : note_wrapped(&s, hint, ring, err);
+	if (rc)
+		return rc;
+	note_url(&s, hint, ring);
+	return note_wrapped(&s, hint, ring, err);
 }
 
 int bek_fetch(struct keystores *stores, const struct bek_hint *hint, struct audit *audit,

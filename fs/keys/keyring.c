@@ -140,6 +140,13 @@ int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 	return add(r, kind, name, bytes_taken, false, err);
 }
 
+void keyring_set_secret_url(struct keyring *r, const char *url)
+{
+	struct key *k = r->key[r->n - 1];
+
+	snprintf(k->secret_url, sizeof(k->secret_url), "%s", url);
+}
+
 int keyring_set_wrapped(struct keyring *r, const struct wrapped_key *w, struct error *err)
 {
 	struct key *k = r->key[r->n - 1];
@@ -161,6 +168,8 @@ int keyring_add_all(struct keyring *to, const struct keyring *from, struct error
 
 		rc = add(to, k->kind, k->name, secret_copy(secret_bytes(k->bytes), secret_len(k->bytes)), k->named,
 			 err);
+		if (rc == 0)
+			keyring_set_secret_url(to, k->secret_url);
 	}
 	return rc;
 }

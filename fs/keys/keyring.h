@@ -35,6 +35,7 @@ struct key {
 	struct secret *bytes;		/* the file's bytes as they are (recovery, password: trimmed newline) */
 	bool named;			/* by the user one by one (bek=…), not found in a folder */
 	struct wrapped_key *wrapped;	/* owned; NULL: it came plain */
+	char secret_url[512];		/* the Key Vault secret that it came from; else empty */
 	_Atomic bool used;		/* opened a volume */
 };
 
@@ -54,6 +55,8 @@ int keyring_add_dir(struct keyring *r, const char *dir, struct error *err);
 int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 		       struct secret *bytes_taken, struct error *err);
 
+/* Note which secret the key that was added last came from. */
+void keyring_set_secret_url(struct keyring *r, const char *url);
 /* Note how the key that was added last was wrapped.  0 or -ENOMEM. */
 int keyring_set_wrapped(struct keyring *r, const struct wrapped_key *w, struct error *err);
 

@@ -4,7 +4,7 @@
 # refusal, throttling, tokens that end, and that no token leaves for a host that is not the vault.
 # timeout: 300
 . "$(dirname "$0")/lib.sh"
-require mkntfs curl python3 openssl
+require mkntfs curl python3 openssl jq
 . "$(dirname "$0")/keyvault.sh"
 
 truncate -s 24M "$T/plain"
@@ -21,6 +21,8 @@ opens() {	# WHAT OPTIONS
 	say "$1"
 	"$B/mount.adebackup" "$T/disk" "$T/mnt" -o "$2" || fail "$1: no mount"
 	[ "$(sha "$T/mnt/disk.raw")" = "$want" ] || fail "$1: wrong plaintext"
+	[[ "$(jq -r '.partitions[].protectors[].secret_url' "$T/mnt/info.json")" = "$KV/secrets/"* ]] ||
+		fail "$1: the secret's URL: $(jq -c '.partitions[].protectors' "$T/mnt/info.json")"
 	unmount "$T/mnt"
 }
 refused() {	# CODE PATTERN OPTIONS
