@@ -71,10 +71,11 @@ say "one key: $one ms, a thousand: $thousand ms of CPU time"
 say "a person at a terminal"
 cat >"$T/person.py" <<'PY'
 """Runs a command at a terminal of its own: person.py ANSWER[;ANSWER…] STATUS COMMAND…"""
-import os, pty, re, select, sys, termios, time
+import os, pty, re, select, signal, sys, termios, time
 answers, want, argv = sys.argv[1].split(";"), int(sys.argv[2]), sys.argv[3:]
 pid, fd = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # what started the tests may ignore it
     os.execv(argv[0], argv)
 said, asked, end = b"", 0, time.monotonic() + 60
 while time.monotonic() < end:
