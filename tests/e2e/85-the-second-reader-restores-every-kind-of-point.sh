@@ -42,7 +42,7 @@ change() {	# change STEP: every disk in another way
 }
 
 disks=(os lun0 lun1 lun2 lun3)
-# points VAULT CHUNK_SIZE KEY OPTIONS OF init AND backup; OPTIONS OF THE READER in $opens
+# points VAULT PROGRAM'S KEY: five points
 points() {
 	local v=$1 step d args=()
 	shift
@@ -50,22 +50,23 @@ points() {
 	make_disks
 	for step in 1 2 3 4 5; do
 		change $step
-		expect_status 0 "$a" backup "$v" web1 "$@" "${args[@]}" --bek LinuxPassPhraseFileName --json
+		expect_status 0 "$a" backup "$v" web1 "$@" "${args[@]}" --json
 		for d in "${disks[@]}"; do sha "$d.raw" >"$v.$step.$d"; done
 	done
 }
 
 # compare VAULT READER'S KEY: each point's disks, bit by bit
 compare() {
-	local v=$1 step point d
+	local v=$1 step point d outs=()
 	shift
+	for d in "${disks[@]}"; do outs+=("$d" "out.$d"); done
 	reader "$v" "$@" list >"$v.json"
 	[ "$(jq length "$v.json")" = 5 ] || fail "not five points: $(cat "$v.json")"
 	for step in 1 2 3 4 5; do
 		point=$(jq -r ".[] | select(.number == \"$step\").point" "$v.json")
+		reader "$v" "$@" restore web1 "$point" "${outs[@]}"
 		for d in "${disks[@]}"; do
-			reader "$v" "$@" restore web1 "$point" "$d" out
-			check_sha out "$(cat "$v.$step.$d")" "$v: point $step: $d"
+			check_sha "out.$d" "$(cat "$v.$step.$d")" "$v: point $step: $d"
 		done
 	done
 	reader "$v" "$@" check >"$v.check"
@@ -78,10 +79,11 @@ noise 8 300000 >tree/data
 ROOT_MIB=8 "$ROOT/tests/make/ade-linux-disk" ade.raw LinuxPassPhraseFileName tree luks2
 say "16 KiB, a key file; changes are patches"
 expect_status 0 "$a" init v16 --vault-key key --chunk-size 16K
-points v16 --vault-key key
+points v16 --vault-key key --bek LinuxPassPhraseFileName
 compare v16 --vault-key key
 jq -e '.patch >= 6' v16.check >/dev/null || fail "no patches: $(cat v16.check)"
 
+disks=(os lun0 lun1 lun3)
 say "64 KiB, a passphrase"
 echo "correct horse battery" >pass
 expect_status 0 "$a" init v64 --vault-passphrase-file pass

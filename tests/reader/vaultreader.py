@@ -3,7 +3,7 @@
 """A second reader of vaults, written from fs/vault/FORMAT.md alone: small, slow, strict.
 
 	vaultreader.py VAULT KEY list			recovery points, as JSON
-	vaultreader.py VAULT KEY restore VM POINT DISK OUT
+	vaultreader.py VAULT KEY restore VM POINT DISK OUT [DISK OUT]...
 	vaultreader.py VAULT KEY check			all that can be checked with a key
 	vaultreader.py VAULT check --no-key		all that can be checked without
 
@@ -303,15 +303,15 @@ class Segment:
 		end, self.t, size, self.rows, zeros = struct.unpack_from("<8sIII12s", data, len(data) - 64)
 		need(end == b"ADEBKEND" and zeros == bytes(12) and self.rows <= 8192, name + ": trailer")
 		need(size == 48 * self.rows + 16 and self.t + size == len(data) - 64 and self.t >= 64, name + ": table")
-		self.name, self.data = name, data
+		self.name, self.data, self.key = name, data, None
 
 	def open(self, ring, number, kind, names, size, offset, length):
 		"""What is sealed at [offset, offset + length)."""
 		what = "%s: chunk %d" % (self.name, number)
 		need(64 <= offset and length >= 16 and offset + length <= len(self.data) - 64, what + ": place")
 		aad = b"adebackup 1" + bytes([self.cls, kind]) + le32(number) + self.id + names + le32(size)
-		key = hkdf(ring.key(self.epoch, "seal"), self.id, b"adebackup 1 segment")
-		return gcm_open(key, le32(number) + bytes(8), aad, self.data[offset:offset + length], what)
+		self.key = self.key or hkdf(ring.key(self.epoch, "seal"), self.id, b"adebackup 1 segment")
+		return gcm_open(self.key, le32(number) + bytes(8), aad, self.data[offset:offset + length], what)
 
 	def table(self, ring):
 		"""Rows as (name, base name, offset, length, size, kind), checked to lie without gaps."""
@@ -344,7 +344,7 @@ class Location:
 
 class Vault:
 	def __init__(self, path, opener):
-		self.store, self.segments, self.tables = Store(path), {}, {}
+		self.store, self.segments, self.tables, self.chunks = Store(path), {}, {}, {}
 		self.text = parse_json(Object("vault", self.store.get("vault")).text(), "vault")
 		self.id = unhex(self.text["id"], 16, "vault")
 		chunk_size = decimal(self.text["chunk_size"], 4 * MIB, "vault: chunk_size")
@@ -386,6 +386,15 @@ class Vault:
 		return segment.open(self.ring, place.number, place.kind, place.name + base, size, place.offset, place.length)
 
 	def chunk(self, place, size, vm_id):
+		"""The chunk, checked by its name; those that several points have are unpacked once."""
+		at = (place.row(), place.base and place.base.row(), size, vm_id)
+		if at not in self.chunks:
+			if len(self.chunks) * size > 256 * MIB:
+				self.chunks.clear()
+			self.chunks[at] = self.read_chunk(place, size, vm_id)
+		return self.chunks[at]
+
+	def read_chunk(self, place, size, vm_id):
 		data, what = self.payload(place, 1, size), "chunk " + place.name.hex()
 		if place.kind != RAW:
 			need(zstandard.get_frame_parameters(data).window_size <= 8 * MIB, what + ": window")
@@ -550,13 +559,15 @@ def list_points(vault):
 		"disks": {d["name"]: d["size"] for d in m.text["disks"]}} for m in vault.manifests()]
 
 
-def restore(vault, vm, point, disk, out):
+def restore(vault, vm, point, outs):
 	for m in vault.manifests():
 		if (m.text["vm"], m.text["id"]) == (vm, point):
-			for d in m.text["disks"]:
-				if d["name"] == disk:
-					return Disk(m, d).restore(out)
-	raise Damage("no such point or disk")
+			disks = {d["name"]: d for d in m.text["disks"]}
+			for name, out in outs:
+				need(name in disks, "no disk " + name)
+				Disk(m, disks[name]).restore(out)
+			return
+	raise Damage("no such point")
 
 
 def check_without_key(vault):
@@ -631,8 +642,8 @@ def main(args):
 			print(json.dumps(list_points(vault)))
 		elif command == ["check"]:
 			print(json.dumps(check(vault)))
-		elif command[0] == "restore" and len(command) == 5:
-			restore(vault, *command[1:])
+		elif command[0] == "restore" and len(command) >= 5 and len(command) % 2:
+			restore(vault, command[1], command[2], list(zip(command[3::2], command[4::2])))
 		else:
 			print(__doc__, file=sys.stderr)
 			return 2
