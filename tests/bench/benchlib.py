@@ -30,6 +30,7 @@ class Contender:
     source: str = None        # to be in the page cache
     ours: bool = False
     compare: str = None       # name of the sibling it is set against, when not all
+    lines: list = None        # what it ran, where commands is not that; filled while measuring
 
 
 @dataclasses.dataclass
@@ -40,7 +41,7 @@ class Goal:
     others: list
     factor: float
     at_most: bool = False
-    unit: str = ""            # with others empty: a bound in this unit
+    unit: str = ""            # a bound in this unit; with others: on the difference
 
 
 @dataclasses.dataclass
@@ -53,6 +54,7 @@ class Group:
     measure: object           # measure(mounted, options) -> {metric: value}
     metrics: dict             # metric -> (heading, format)
     note: str = ""
+    attach: object = None     # attach(contender): what measure() is given; None: Mounted
 
 
 def run(argv, **kwargs):
@@ -216,11 +218,12 @@ def run_group(group, options, say):
         order = group.contenders[turn:] + group.contenders[:turn]
         samples = {}
         for contender in order:
-            mounted = Mounted(contender)
+            mounted = (group.attach or Mounted)(contender)
             try:
                 samples[contender.name] = group.measure(mounted, options)
             finally:
                 mounted.stop()
+                contender.lines = getattr(mounted, "lines", contender.lines)
             say("%s round %d/%d  %-28s %s" % (
                 group.name, number + 1, options.rounds, contender.name,
                 "  ".join("%s %s" % (k, group.metrics[k][1] % v)
@@ -233,12 +236,18 @@ def ratios(rounds, metric, ours, other):
     return [r["samples"][ours][metric] / r["samples"][other][metric] for r in rounds]
 
 
+def compared(rounds, goal, other):
+    if other and not goal.unit:
+        return ratios(rounds, goal.metric, goal.ours, other)
+    return [r["samples"][goal.ours][goal.metric] -
+            (r["samples"][other][goal.metric] if other else 0) for r in rounds]
+
+
 def judge(goal, rounds):
     """One row for each goal: what was asked, what came out."""
     rows = []
     for other in goal.others or [None]:
-        values = ratios(rounds, goal.metric, goal.ours, other) if other \
-            else [r["samples"][goal.ours][goal.metric] for r in rounds]
+        values = compared(rounds, goal, other)
         middle = statistics.median(values)
         rows.append({
             "metric": goal.metric, "ours": goal.ours, "other": other, "unit": goal.unit,

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vault: backup, increments, restore and mount against restic, borg, casync and qcow2."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import benchlib
+import vaultdata
+import vaulttools
+from benchlib import Contender, Goal, Group
+from suite_images import null, qsd
+
+LONG = 30                     # increments of the long run
+MIB = 1 << 20
+
+JOB_METRICS = {
+    "first": ("first backup s", "%.2f"),
+    "again": ("unchanged s", "%.2f"),
+    "change": ("1 % scattered s", "%.2f"),
+    "size": ("store MiB", "%.0f"),
+    "added": ("added by 1 % MiB", "%.1f"),
+    "restore": ("restore s", "%.2f"),
+    "sync": ("sync after it s", "%.2f"),
+}
+
+
+def timed(call, *argv):
+    begin = time.perf_counter()
+    call(*argv)
+    return time.perf_counter() - begin
+
+
+class Job:
+    """One tool's whole round: its store on a tmpfs, the source in the page cache under one name,
+    what is restored on disk."""
+
+    def __init__(self, contender):
+        self.data, self.kind, self.tool_class, self.steps = contender.commands
+        self.tmp = tempfile.mkdtemp(prefix="adebench.", dir=self.data.dir)
+        self.store_dir = os.path.join(self.tmp, "tmpfs")
+        self.secrets = os.path.join(self.tmp, "secrets")
+        self.source = os.path.join(self.tmp, "src", "disk.raw")
+        for path in (self.store_dir, self.secrets, os.path.dirname(self.source)):
+            os.mkdir(path)
+        benchlib.run(["mount", "-t", "tmpfs", "-o", "size=80%", "none", self.store_dir])
+        self.store = os.path.join(self.store_dir, "store")
+        self.tool = self.tool_class(self.secrets)
+        self.present(self.data.base(self.kind))
+
+    def present(self, image):
+        """The image under the source's name, as a link: nothing is copied, its time is new."""
+        if os.path.exists(self.source):
+            os.unlink(self.source)
+        os.link(image, self.source)
+        os.utime(self.source)
+        benchlib.warm(self.source)
+
+    def run(self):
+        out = {}
+        self.tool.init(self.store)
+        before = vaultdata.tree_bytes(self.store_dir)
+        out["first"] = timed(self.tool.backup, self.store, self.source, 1)
+        out["size"] = (vaultdata.tree_bytes(self.store_dir) - before) / MIB
+        if "again" in self.steps:
+            os.utime(self.source)
+            out["again"] = timed(self.tool.backup, self.store, self.source, 2)
+        if "change" in self.steps:
+            self.present(self.data.changed(self.kind))
+            before = vaultdata.tree_bytes(self.store_dir)
+            out["change"] = timed(self.tool.backup, self.store, self.source, 3)
+            out["added"] = (vaultdata.tree_bytes(self.store_dir) - before) / MIB
+        if "restore" in self.steps:
+            out.update(self.restore())
+        return out
+
+    def restore(self):
+        to = os.path.join(self.tmp, "restored.raw")
+        os.sync()
+        out = {"restore": timed(self.tool.restore, self.store, self.source, 3, to)}
+        out["sync"] = timed(os.sync)
+        benchlib.run(["cmp", self.data.changed(self.kind), to])
+        return out
+
+    @property
+    def lines(self):
+        """This round's folder is told as DIR."""
+        return [[w.replace(self.tmp, "{dir}") for w in argv] for argv in self.tool.log]
+
+    def stop(self):
+        subprocess.run(["umount", "-l", self.store_dir], check=False)
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+class ReadOnce(vaulttools.Tool):
+    """dd over the source's data, holes passed over: what looking at every byte costs."""
+    name = "dd over the data"
+
+    def init(self, store):
+        os.makedirs(store)
+
+    def backup(self, store, source, number):
+        self.log.append(["dd", "if=" + source, "of=/dev/null", "bs=1M"])
+        benchlib.warm(source)
+
+
+ALL = ("again", "change", "restore")
+TOOLS = ((vaulttools.Ours, ALL), (vaulttools.Restic, ALL), (vaulttools.ResticLargePacks, ALL),
+         (vaulttools.Borg, ALL), (vaulttools.BorgFixed, ALL), (vaulttools.Qcow2, ()),
+         (vaulttools.Packloop, ()), (ReadOnce, ("again",)))
+PEERS = [t.name for t in (vaulttools.Restic, vaulttools.ResticLargePacks, vaulttools.Borg,
+                          vaulttools.BorgFixed)]
+
+
+def casync_added(data, kind):
+    """MiB that the 1 % costs casync: a size, the same every time, so taken once."""
+    def make(path):
+        job = Job(Contender("casync", (data, kind, vaulttools.Casync, ("change",))))
+        try:
+            got = job.run()
+        finally:
+            job.stop()
+        with open(path, "w") as out:
+            json.dump(got, out)
+    return json.load(open(data.once("casync-%s.json" % kind, make)))["added"]
+
+
+def job_goals(data, kind):
+    old, new = data.base(kind), data.changed(kind)
+    singly = vaultdata.packed_singly(old, new) / MIB
+    allowed = 1.3 * singly + 0.0015 * os.path.getsize(old) / MIB
+    goals = [Goal("first", "ours", PEERS, 0.5, at_most=True),
+             Goal("first", "ours", ["packloop"], 1 / 0.8, at_most=True),
+             Goal("again", "ours", PEERS, 1 / 1.6, at_most=True),
+             Goal("again", "ours", [ReadOnce.name], 1 / 0.85, at_most=True),
+             Goal("change", "ours", PEERS, 0.5, at_most=True),
+             Goal("added", "ours", [], round(allowed, 1), at_most=True, unit="MiB"),
+             Goal("added", "ours", PEERS, 0.05, at_most=True),
+             Goal("added", "ours", [], round(0.15 * casync_added(data, kind), 1), at_most=True,
+                  unit="MiB (15 % of casync)"),
+             Goal("restore", "ours", PEERS, 1 / 1.8, at_most=True)]
+    if kind == "plain":
+        sizes = [vaulttools.Restic.name, vaulttools.BorgFixed.name]
+        return goals + [Goal("size", "ours", sizes, 1.12, at_most=True),
+                        Goal("size", "ours", [vaulttools.Qcow2.name], 1, at_most=True)]
+    whole = vaultdata.nonzero_bytes(old) / MIB
+    return goals + [Goal("size", "ours", [], round(1.005 * whole, 1), at_most=True, unit="MiB")]
+
+
+def job_group(data, kind):
+    tools = [t for t in TOOLS if kind == "plain" or t[0] is not vaulttools.Qcow2]
+    contenders = [Contender(t.name, (data, kind, t, steps)) for t, steps in tools]
+    return Group("backup-" + kind, "backup and restore, %s, %d MiB" % (kind, data.options.size),
+                 contenders, job_goals(data, kind), lambda job, options: job.run(), JOB_METRICS,
+                 note="Stores on tmpfs, source in the page cache, restored to disk and compared. Unchanged: "
+                      "either row suffices.", attach=Job)
+
+
+class Stores:
+    """A store of each tool that stays in the fixtures, for mounting."""
+
+    def __init__(self, data):
+        self.data = data
+        self.secrets = os.path.join(data.dir, "secrets")
+        os.makedirs(self.secrets, exist_ok=True)
+
+    def made(self, name, tool_class, images):
+        tool = tool_class(self.secrets)
+
+        def make(path):
+            folder = tempfile.mkdtemp(dir=self.data.dir)
+            source = os.path.join(folder, "disk.raw")
+            tool.init(path)
+            for number, image in enumerate(images, 1):
+                os.link(image, source)
+                tool.backup(path, source, number)
+                os.unlink(source)
+            os.rmdir(folder)
+        return self.data.once(name, make), tool
+
+    def vault(self, name, images):
+        path, tool = self.made(name, vaulttools.Ours, images)
+        return path, tool.key()
+
+
+def ours_mounted(name, vault, key, point="latest", more="", disk="os", file="disk.raw"):
+    options = "vault-key=%s,vm=vm,point=%s" % (key, point) + ("," + more if more else "")
+    return Contender(name, [["mount.adebackup", vault, "{dir}", "-o", options]],
+                     file="{dir}/%s/%s" % (disk, file), ours=True)
+
+
+def points_of(vault, key):
+    out = subprocess.run(["adebackup", "list", vault, "--vault-key", key, "--json"], check=True,
+                         capture_output=True, env=dict(os.environ, PATH=benchlib.BUILD + ":/usr/bin:/bin"))
+    return [p["point"] for p in json.loads(out.stdout)["points"]]
+
+
+def mount_group(data):
+    stores = Stores(data)
+    images, aging = [data.base("plain")], os.path.join(data.dir, "aging.raw")
+    vault, key = stores.vault("vault-long", data.ages("plain", LONG, aging))
+    ade, ade_key = stores.vault("vault-ade", [data.base("ade")])
+    restic, r = stores.made("restic", vaulttools.Restic, images)
+    borg, _ = stores.made("borg", vaulttools.BorgFixed, images)
+    qcow2, _ = stores.made("qcow2", vaulttools.Qcow2, images)
+    os.environ.update(BORG_PASSPHRASE=vaulttools.SECRET, BORG_BASE_DIR=stores.secrets)
+    first, last = points_of(vault, key)[0], points_of(vault, key)[-1]
+    contenders = [
+        ours_mounted("ours, point 1", vault, key, first),
+        ours_mounted("ours, point %d" % (LONG + 1), vault, key, last),
+        ours_mounted("ours, ADE decrypted", ade, ade_key, more="bek=" + data.passphrase()),
+        null(data.bytes), qsd("qemu-storage-daemon raw", data.base("plain")),
+        qcow2_export(os.path.join(qcow2, "1.qcow2")),
+        Contender("restic mount", [["restic", "-q", "-r", restic, "--password-file", r.password, "--no-lock",
+                                    "mount", "{dir}"]],
+                  file="{dir}/snapshots/latest" + restic_path(restic, r)),
+        Contender("borg mount", [["borg", "mount", "-f", borg + "::1", "{dir}"]],
+                  file="{dir}/disk.raw"),
+    ]
+    return Group("mount", "mounted points, %d MiB" % data.options.size, contenders, mount_goals(),
+                 benchlib.measure_reads, benchlib.READ_METRICS)
+
+
+def qcow2_export(path):
+    one = qsd("qcow2 zstd through qemu-storage-daemon", path)
+    one.commands[0] = [w.replace("driver=raw,", "driver=qcow2,") for w in one.commands[0]]
+    return one
+
+
+def restic_path(store, tool):
+    env = dict(os.environ, RESTIC_CACHE_DIR=os.path.join(tool.secrets, "restic-cache"))
+    out = subprocess.run(["restic", "-q", "-r", store, "--password-file", tool.password, "snapshots",
+                          "--json", "latest"], check=True, capture_output=True, env=env).stdout
+    return json.loads(out)[0]["paths"][0]
+
+
+def mount_goals():
+    one, qcow2 = "ours, point 1", "qcow2 zstd through qemu-storage-daemon"
+    slow = ["restic mount", "borg mount"]
+    return [Goal("first", one, ["qemu-storage-daemon raw"], 1.5, at_most=True),
+            Goal("seq", one, slow, 3), Goal("seq", one, [qcow2], 1.5),
+            Goal("seq", "ours, ADE decrypted", ["null"], 0.35),
+            Goal("qd1", one, slow, 25), Goal("qd16", one, slow, 50),
+            Goal("qd1", one, [qcow2], 1.2), Goal("qd16", one, [qcow2], 1.5),
+            Goal("seq", "ours, point %d" % (LONG + 1), [one], 0.6),
+            Goal("rss", one, [], 160, at_most=True, unit="MiB")]
+
+
+class LongRun:
+    """The increments of the long run, each measured by what it adds."""
+
+    def __init__(self, contender):
+        self.data, = contender.commands
+        self.tmp = tempfile.mkdtemp(prefix="adebench.", dir=self.data.dir)
+
+    def run(self):
+        tool = self.tool = vaulttools.Ours(self.tmp)
+        store, source = os.path.join(self.tmp, "store"), os.path.join(self.tmp, "disk.raw")
+        tool.init(store)
+        first = 0
+        for number, _ in enumerate(self.data.ages("plain", LONG, source), 1):
+            tool.backup(store, source, number)
+            first = first or vaultdata.tree_bytes(store)
+        changed = self.data.bytes // 100
+        return {"average": (vaultdata.tree_bytes(store) - first) / LONG / changed}
+
+    @property
+    def lines(self):
+        return [[w.replace(self.tmp, "{dir}") for w in argv] for argv in self.tool.log[:2]]
+
+    def stop(self):
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+def long_group(data):
+    return Group("long", "%d increments of 1 %%, %d MiB" % (LONG, data.options.size),
+                 [Contender("ours", (data,))],
+                 [Goal("average", "ours", [], 6, at_most=True, unit="times what changed")],
+                 lambda run, options: run.run(), {"average": ("stored / changed", "%.2f")},
+                 attach=LongRun)
+
+
+class Command:
+    """One command line, timed."""
+
+    def __init__(self, contender):
+        self.argv, self.before = contender.commands
+        if self.before:
+            self.before()
+
+    def run(self):
+        env = dict(os.environ, PATH=benchlib.BUILD + ":" + os.environ["PATH"])
+        begin = time.perf_counter()
+        done = subprocess.Popen(self.argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(done.pid, 0)
+        if status:
+            raise RuntimeError("%s: status %d" % (" ".join(self.argv), status))
+        return {"time": time.perf_counter() - begin, "rss": usage.ru_maxrss / 1024}
+
+    @property
+    def lines(self):
+        return [self.argv]
+
+    def stop(self):
+        pass
+
+
+def sparse_disk(data):
+    def make(path):
+        with open(path, "wb") as out:
+            out.truncate(15 << 40)
+    return data.once("sparse-15t.raw", make)
+
+
+def small_disk(data):
+    def make(path):
+        with open(path, "wb") as out:
+            out.truncate(64 << 10)
+            out.write(os.urandom(8192))
+    return data.once("small.raw", make)
+
+
+def scale_groups(data):
+    stores = Stores(data)
+    many, key = stores.vault("vault-1000", [small_disk(data)] * 999 + [sparse_disk(data)])
+    one, _ = stores.vault("vault-one", [data.base("plain")])
+    crowd, _ = stores.vault("vault-10000", [small_disk(data)] * 10000)
+    holes, _ = stores.vault("vault-holes", [])
+    big, little = "1,000 points, 15 TiB", "one point, %d MiB" % data.options.size
+    yield Group("scale-mount", "a large vault mounts like a small one",
+                [ours_mounted(big, many, key), ours_mounted(little, one, key)],
+                [Goal("first", big, [little], 1.15, at_most=True),
+                 Goal("rss", big, [little], 8, at_most=True, unit="MiB")],
+                benchlib.measure_first_byte, benchlib.FIRST_BYTE_METRICS)
+    commands = [
+        Contender("list of 10,000 points", (["adebackup", "list", crowd, "--vault-key", key], None)),
+        Contender("backup of 15 TiB of holes", (["adebackup", "backup", holes, "vm", "--disk",
+                                                 "os=" + sparse_disk(data), "--vault-key", key], None))]
+    yield Group("scale-commands", "large vaults and disks", commands,
+                [Goal("time", c.name, [], 2, at_most=True, unit="s") for c in commands] +
+                [Goal("rss", c.name, [], 160, at_most=True, unit="MiB") for c in commands],
+                lambda command, options: command.run(),
+                {"time": ("s", "%.2f"), "rss": ("peak RSS MiB", "%.1f")}, attach=Command)
+
+
+def groups(options):
+    data = vaultdata.Data(options)
+    yield job_group(data, "plain")
+    yield job_group(data, "ade")
+    yield long_group(data)
+    yield mount_group(data)
+    yield from scale_groups(data)
