@@ -126,6 +126,7 @@ for f in $(cd flip && find vault slot pt ref seg vm -type f | sort | awk -F/ '!s
 	expect_status 1 reader flip check --no-key
 	expect_text "$f: SHA-256 differs" err
 	expect_status 1 reader flip --vault-key "$g/vault.key" check
+	expect_text "^vaultreader: Damage: " err
 	cp "$g/vault/$f" "flip/$f"
 	seed=$((seed + 1))
 done
@@ -133,6 +134,7 @@ say "also where its SHA-256 was made anew: the key finds what was forged"
 for f in $(cd flip && find vault pt ref seg vm -type f | sort | awk -F/ '!seen[$1]++'); do
 	/usr/bin/python3 flip.py "flip/$f" $seed forged
 	expect_status 1 reader flip --vault-key "$g/vault.key" check
+	expect_text "^vaultreader: Damage: " err
 	cp "$g/vault/$f" "flip/$f"
 	seed=$((seed + 1))
 done
