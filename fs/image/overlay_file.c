@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/overlay_file.h"
+#include "fs/util/fileio.h"
 #include "fs/image/overlay_map.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -213,13 +213,9 @@ static int write_header(struct overlay_file *f, const struct overlay_info *want,
 
 static int sync_folder(const char *path, struct error *err)
 {
-	AUTO(free) char *copy = strdup(path);
-	AUTO(fd) int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int rc = file_sync_folder_of(path);
 
-	if (fd < 0 || fsync(fd) < 0)
-		return error_set(err, errno ? errno : ENOMEM, "the overlay's folder cannot be synced: %s",
-				 strerror(errno));
-	return 0;
+	return rc < 0 ? error_set(err, -rc, "the overlay's folder cannot be synced: %s", strerror(-rc)) : 0;
 }
 
 /* Under `draft` until it is whole.  0, 1: somebody else was faster, or -errno. */

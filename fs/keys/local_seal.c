@@ -2,6 +2,7 @@
 #include "fs/keys/local_seal.h"
 #include "crypto/aead.h"
 #include "crypto/kdf.h"
+#include "fs/util/fileio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,19 +86,11 @@ struct jval *local_unseal(const struct secret *key, const char *name, const uint
 	return jval_parse(secret_bytes(text), n, err);
 }
 
-static int write_synced(int fd, const uint8_t *p, size_t len)
+static int write_synced(int fd, const void *data, size_t len)
 {
-	while (len) {
-		ssize_t n = write(fd, p, len);
+	int rc = file_write_all(fd, data, len);
 
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		}
-	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return rc < 0 ? rc : fsync(fd) < 0 ? -errno : 0;
 }
 
 static int sync_parent(int dirfd, const char *path)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/restore/target.h"
+#include "fs/util/fileio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -259,20 +260,6 @@ int target_sync(struct target *t, struct error *err)
 	return 0;
 }
 
-static int sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[PATH_BYTES];
-	AUTO(fd) int fd = -1;
-
-	if (!slash)
-		snprintf(folder, sizeof(folder), ".");
-	else
-		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) ? (int)(slash - path) : 1, path);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int target_finish(struct target *t, struct error *err)
 {
 	if (t->device)
@@ -282,7 +269,7 @@ int target_finish(struct target *t, struct error *err)
 		return error_set(err, errno, "%s cannot be named %s: %s", t->part, t->path, strerror(errno));
 	unlink(t->part);
 	unlink(t->note);
-	if (sync_folder(t->path) < 0)
+	if (file_sync_folder_of(t->path) < 0)
 		return error_set(err, EIO, "the folder of %s cannot be synced", t->path);
 	return 0;
 }

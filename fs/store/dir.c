@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/store/dir.h"
+#include "fs/util/fileio.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -55,23 +56,6 @@ static int dir_get(struct store *st, const char *name, uint64_t off, void *buf, 
 		off += (uint64_t)n;
 		len -= (size_t)n;
 		*got += (size_t)n;
-	}
-	return 0;
-}
-
-static int write_all(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
 	}
 	return 0;
 }
@@ -159,7 +143,7 @@ static int write_tmp(int dir, const char *tmp, const void *data, size_t len)
 		fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -errno;
-	rc = write_all(fd, data, len);
+	rc = file_write_all(fd, data, len);
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
 	if (rc < 0)

@@ -2,6 +2,7 @@
 #include "fs/vault/slot.h"
 #include "crypto/hash.h"
 #include "fs/keys/keyfile.h"
+#include "fs/util/fileio.h"
 #include "fs/vault/slot_paper.h"
 #include "fs/vault/slot_text.h"
 
@@ -65,33 +66,6 @@ int slot_key_file_read(const char *path, struct secret **out, struct error *err)
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int sync_folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[4096];
-	int n = snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-
-	if (n < 0 || (size_t)n >= sizeof(folder))
-		return -ENAMETOOLONG;
-	AUTO(fd) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int slot_key_file_make(const char *path, struct secret **out, struct error *err)
 {
 	AUTO(secret_free) struct secret *text = secret_new(FILE_LEN + 1), *key = secret_new(KEY_BYTES);
@@ -108,9 +82,11 @@ int slot_key_file_make(const char *path, struct secret **out, struct error *err)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return file_error(path, errno, "made", err);
-	rc = write_all(fd, secret_bytes(text), FILE_LEN);
+	rc = file_write_all(fd, secret_bytes(text), FILE_LEN);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
 	if (rc == 0)
-		rc = sync_folder_of(path);
+		rc = file_sync_folder_of(path);
 	if (rc < 0) {
 		unlink(path);
 		return file_error(path, -rc, "written", err);

@@ -136,7 +136,7 @@ const struct command cmd_init = {
 		"a copy elsewhere.\n\n"
 		"Everything in the vault is encrypted and authenticated; whoever can write to it can "
 		"delete, not read, forge or swap.",
-	.example = "  adebackup init /backup --vault-key /root/vault.key\n"
+	.example = "  adebackup init /backup --vault-key vault.key\n"
 		   "  adebackup init /backup --vault-rsa-public escrow.pem --capsule wrapped",
 	.groups = G_VAULT | G_NEWVAULT,
 	.vault = true,

@@ -125,9 +125,9 @@ const struct command cmd_key_add = {
 	.text = "Opens VAULT with a key that it has (--vault-key, …) and adds the new one: a key file, which is "
 		"made when it is not there, a passphrase, or the public half of an RSA key. From then on either "
 		"opens the whole vault.",
-	.example = "  adebackup key add /backup --vault-key /root/vault.key --new-vault-key /mnt/usb/second.key "
+	.example = "  adebackup key add /backup --vault-key vault.key --new-vault-key /mnt/usb/second.key "
 		   "--label 'in the safe'\n"
-		   "  adebackup key add /backup --vault-key /root/vault.key --vault-rsa-public escrow.pem",
+		   "  adebackup key add /backup --vault-key vault.key --vault-rsa-public escrow.pem",
 	.groups = G_VAULT | G_NEWKEY, .vault = true, .run = run_add,
 };
 
@@ -213,6 +213,6 @@ const struct command cmd_key_remove = {
 	.text = "The key with that ID (`key list`; four digits are enough) no longer opens VAULT. Open the vault "
 		"with another key than the one that goes: so the last one cannot be removed.\n\n"
 		"This stops those who never opened the vault. Against a key that has leaked, `key rotate` as well.",
-	.example = "  adebackup key remove /backup 3f9a --vault-key /root/vault.key",
+	.example = "  adebackup key remove /backup 3f9a --vault-key vault.key",
 	.groups = G_VAULT, .vault = true, .run = run_remove,
 };

@@ -90,7 +90,7 @@ const struct command cmd_key_rotate = {
 		"Every key file, passphrase and RSA key that opens the vault goes on opening all of it. Each must be at "
 		"hand: the one that opens the vault, and public halves with --vault-rsa-public. While there are others "
 		"nothing is done: `key remove` them, rotate, and `key add` them again.",
-	.example = "  adebackup key rotate /backup --vault-key /root/vault.key --vault-rsa-public escrow.pem",
+	.example = "  adebackup key rotate /backup --vault-key vault.key --vault-rsa-public escrow.pem",
 	.groups = G_VAULT | G_PUBLIC, .vault = true, .run = run_rotate,
 };
 
@@ -143,6 +143,6 @@ const struct command cmd_key_export = {
 	.text = "Prints the key file of --vault-key in four lines, each with a check. Typed into a file as it stands, "
 		"it is the key file again; a line that is mistyped is told by its number. Keep it where the vault is "
 		"not.",
-	.example = "  adebackup key export /backup --paper --vault-key /root/vault.key | lp",
+	.example = "  adebackup key export /backup --paper --vault-key vault.key | lp",
 	.groups = G_VAULT | G_PAPER, .vault = true, .run = run_export,
 };

@@ -31,7 +31,7 @@ const struct command cmd_keystore_init = {
 	.text = "Makes DIR a key store for secrets and RSA keys, sealed by the file that "
 		"--keystore-key names. A file that does not exist is made with 32 random bytes. "
 		"Keep a copy of it elsewhere: without it nothing in the store can be read.",
-	.example = "  adebackup keystore init /etc/adebackup/keys --keystore-key /root/keystore.key",
+	.example = "  adebackup keystore init /etc/adebackup/keys --keystore-key keystore.key",
 	.groups = G_KEYSTORE, .run = run_init,
 };
 
