@@ -242,10 +242,11 @@ static int load_run(struct fetcher *f, const struct run *r, enum fetch_urgency u
 	claim_run(f, r, &l);
 	if (l.n)
 		rc = get_sealed(f, &l);
-	fetch_pool_end(f->pool, bytes);
+	fetch_pool_answered(f->pool);
 	if (l.n)
 		rc = fill(f, &l, rc);
 	free(l.sealed);
+	fetch_pool_end(f->pool, bytes);
 	return rc;
 }
 
@@ -257,11 +258,12 @@ static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out)
 
 	if (rc == CLAIM_MINE) {
 		add_claimed(&l, w, chunk_hold(*out));
-		fetch_pool_begin(f->pool, w->ref->len, FETCH_DEMAND);
+		fetch_pool_join(f->pool, w->ref->len);
 		rc = get_sealed(f, &l);
-		fetch_pool_end(f->pool, w->ref->len);
+		fetch_pool_answered(f->pool);
 		rc = fill(f, &l, rc);
 		free(l.sealed);
+		fetch_pool_end(f->pool, w->ref->len);
 	} else if (rc == CLAIM_BUSY) {
 		rc = chunk_cache_wait(f->cache, *out);
 	}

@@ -21,7 +21,7 @@ struct fetch_pool {
 	pthread_t thread[THREADS_MAX];
 	const void *running[THREADS_MAX];	/* whose job each thread does */
 	unsigned threads, idle, ahead;	/* ahead: threads that run such work */
-	size_t bytes;			/* in flight */
+	size_t bytes;			/* asked for, or not unpacked yet */
 	unsigned requests, waiting;	/* waiting: for the budget, on demand */
 };
 
@@ -214,7 +214,7 @@ static bool has_room(const struct fetch_pool *p, size_t bytes, enum fetch_urgenc
 	size_t budget = u == FETCH_AHEAD ? BUDGET / 4 * 3 : BUDGET;
 	unsigned requests = u == FETCH_AHEAD ? REQUESTS_MAX / 4 * 3 : REQUESTS_MAX;
 
-	if (!p->requests)
+	if (!p->bytes)
 		return true;
 	if (u == FETCH_AHEAD && p->waiting)
 		return false;
@@ -235,11 +235,26 @@ void fetch_pool_begin(struct fetch_pool *p, size_t bytes, enum fetch_urgency u)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void fetch_pool_join(struct fetch_pool *p, size_t bytes)
+{
+	pthread_mutex_lock(&p->lock);
+	p->bytes += bytes;
+	p->requests++;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void fetch_pool_answered(struct fetch_pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->requests--;
+	pthread_cond_broadcast(&p->room);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void fetch_pool_end(struct fetch_pool *p, size_t bytes)
 {
 	pthread_mutex_lock(&p->lock);
 	p->bytes -= bytes;
-	p->requests--;
 	pthread_cond_broadcast(&p->room);
 	pthread_mutex_unlock(&p->lock);
 }

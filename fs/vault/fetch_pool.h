@@ -39,9 +39,13 @@ bool fetch_pool_submit(struct fetch_pool *p, struct fetch_job *j, enum fetch_urg
 /* Drop the owner's queued jobs and wait for its running ones; it submits none now. */
 void fetch_pool_cancel(struct fetch_pool *p, const void *owner);
 
-/* Around a request for so many bytes; begin waits until it fits (one that is
- * larger than the budget goes alone). */
+/* Around a request for so many bytes, until they are unpacked and let go: begin
+ * waits until it fits (one that is larger than the budget goes alone); join is
+ * for who holds a claim that others wait for, and never waits.  answered: the
+ * store is free for another request. */
 void fetch_pool_begin(struct fetch_pool *p, size_t bytes, enum fetch_urgency u);
+void fetch_pool_join(struct fetch_pool *p, size_t bytes);
+void fetch_pool_answered(struct fetch_pool *p);
 void fetch_pool_end(struct fetch_pool *p, size_t bytes);
 
 DEFINE_CLEANUP(struct fetch_pool *, fetch_pool_free);

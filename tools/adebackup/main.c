@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* adebackup COMMAND …: finds the command, checks its options, runs it. */
-#include "crypto/secret.h"
 #include "fs/util/log.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 	struct report r = { .program = "adebackup" };
 	struct error err = ERROR_INIT;
 	const struct command *c;
-	int words, rc = secret_process_init();
+	int words, rc = process_init();
 
 	log_init("adebackup", LOG_LEVEL_INFO);
 	if (rc) {

@@ -4,10 +4,10 @@
  * for `mount -t fuse.adebackup`:
  *	mount.adebackup SPEC DIR [-sfnv] [-N NS] [-t TYPE.SUBTYPE] [-o OPTIONS]
  */
-#include "crypto/secret.h"
 #include "fs/util/log.h"
 #include "tools/lib/help.h"
 #include "tools/lib/mounting.h"
+#include "tools/lib/process.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 	struct mount_request req = { 0 };
 	struct error err = ERROR_INIT;
 	struct flags f = { 0 };
-	int rc = secret_process_init();
+	int rc = process_init();
 	AUTO(options_free) struct options *o = options_new(G_KEYS | G_VAULT | G_MOUNT);
 
 	log_init("mount.adebackup", LOG_LEVEL_INFO);
