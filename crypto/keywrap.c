@@ -91,14 +91,17 @@ int rsa_key_unwrap(const struct rsa_key *k, enum wrap_alg alg, const void *in, s
 
 	if (!rsa_key_is_private(k))
 		return error_set(err, ENOKEY, "only the public half of the RSA key is here");
-	ctx = EVP_PKEY_CTX_new(k->pkey, NULL);
+	ctx = EVP_PKEY_CTX_new(k->pkey, k->engine);
 	s = secret_new(RSA_MAX_BYTES);
 	if (!ctx || !s)
 		return error_set(err, ENOMEM, "no memory");
 	if (len != rsa_key_bytes(k) || EVP_PKEY_decrypt_init(ctx) != 1 ||
 	    set_padding(ctx, alg) < 0 ||
-	    EVP_PKEY_decrypt(ctx, secret_data(s), &n, in, len) != 1)
+	    EVP_PKEY_decrypt(ctx, secret_data(s), &n, in, len) != 1) {
+		if (k->engine && rsa_key_token_trouble(err))
+			return -EIO;
 		return rejected(err, alg);
+	}
 	secret_truncate(s, n);
 	*out = TAKE(s);
 	return 0;

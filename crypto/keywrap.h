@@ -40,6 +40,17 @@ struct rsa_key *rsa_key_from_public(const uint8_t *n, size_t n_len, const uint8_
 				    struct error *err);
 /* bits: 2048, 3072 or 4096.  Takes up to a few seconds. */
 struct rsa_key *rsa_key_generate(unsigned bits, struct error *err);
+/* A private key that stays in its PKCS#11 token: the handle that libp11 made
+ * of it, taken in every case, and libp11's methods (PKCS11_pkey_meths).  OAEP
+ * is asked of the token; where it does not take the parameters it does raw
+ * RSA, and OpenSSL checks the padding in constant time.  Such a key only
+ * unwraps, in one thread at a time; -EIO from it is the token's trouble. */
+struct engine_st;
+struct evp_pkey_st;
+struct evp_pkey_method_st;
+typedef int token_methods_fn(struct engine_st *e, struct evp_pkey_method_st **method, const int **nids, int nid);
+struct rsa_key *rsa_key_from_token(struct evp_pkey_st *pkey_taken, token_methods_fn *methods,
+				   struct error *err);
 void rsa_key_free(struct rsa_key *k);
 
 bool rsa_key_is_private(const struct rsa_key *k);

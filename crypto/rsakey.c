@@ -40,8 +40,7 @@ static int give_passphrase(char *buf, int size, int rwflag, void *arg)
 	return (int)n;
 }
 
-/* Takes pkey in every case. */
-static struct rsa_key *wrap_pkey(EVP_PKEY *pkey, bool is_private, struct error *err)
+struct rsa_key *rsa_key_of(EVP_PKEY *pkey, bool is_private, struct error *err)
 {
 	AUTO(EVP_PKEY_free) EVP_PKEY *key = pkey;
 	struct rsa_key *k;
@@ -91,7 +90,7 @@ struct rsa_key *rsa_key_from_pem(const void *pem, size_t len, const struct secre
 		p = read_public(pem, len);
 	ERR_clear_error();
 	if (p)
-		return wrap_pkey(p, is_private, err);
+		return rsa_key_of(p, is_private, err);
 	if (!ask.asked)
 		return error_null(err, EBADMSG, "no RSA key in PEM form");
 	if (!passphrase)
@@ -127,7 +126,7 @@ struct rsa_key *rsa_key_from_public(const uint8_t *n, size_t n_len, const uint8_
 		ERR_clear_error();
 		return error_null(err, EBADMSG, "not the numbers of an RSA public key");
 	}
-	return wrap_pkey(p, false, err);
+	return rsa_key_of(p, false, err);
 }
 
 struct rsa_key *rsa_key_generate(unsigned bits, struct error *err)
@@ -141,7 +140,7 @@ struct rsa_key *rsa_key_generate(unsigned bits, struct error *err)
 		ERR_clear_error();
 		return error_null(err, EIO, "OpenSSL could not make an RSA key");
 	}
-	return wrap_pkey(p, true, err);
+	return rsa_key_of(p, true, err);
 }
 
 void rsa_key_free(struct rsa_key *k)
@@ -149,6 +148,7 @@ void rsa_key_free(struct rsa_key *k)
 	if (!k)
 		return;
 	EVP_PKEY_free(k->pkey);
+	rsa_key_release_engine(k);
 	free(k);
 }
 

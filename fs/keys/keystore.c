@@ -45,6 +45,8 @@ struct keystore *keystore_open(const char *spec, const struct keystore_options *
 		return keystore_local_open(spec + 6, o->keystore_key, err);
 	if (!strncmp(spec, "pem:", 4))
 		return keystore_pem_open(spec + 4, o->pin_file, err);
+	if (!strncmp(spec, "pkcs11:", 7))
+		return keystore_pkcs11_open(spec, o, err);
 	if (!strncmp(spec, "https://", 8))
 		return keystore_keyvault_open(spec, o, err);
 	error_set(err, EINVAL, "unknown kind of key store");

@@ -81,6 +81,7 @@ struct keystore_options {
 	struct http *http;		/* borrowed; NULL: made when needed */
 	const char *ca_file;
 	const struct token_options *token;	/* fs/net/azure_token.h; NULL: from the environment */
+	struct secret *(*ask)(const char *question);	/* a person, for a PIN; NULL: nobody is there */
 };
 
 /* SPEC: local:DIR, pem:FILE, pkcs11:URI, https://NAME.vault.azure.net/.  NULL with words. */
@@ -89,7 +90,10 @@ struct keystore *keystore_open(const char *spec, const struct keystore_options *
 /* Constructors of the kinds. */
 struct keystore *keystore_local_open(const char *dir, const char *key_file, struct error *err);
 struct keystore *keystore_pem_open(const char *file, const char *pass_file, struct error *err);
-struct keystore *keystore_pkcs11_open(const char *uri, const char *pin_file, struct error *err);
+/* URI: RFC 7512, with or without pkcs11: in front.  ENOENT: no such module, token or key;
+ * ENOKEY: no PIN; EKEYREJECTED: a wrong one; EACCES: locked, or about to be. */
+struct keystore *keystore_pkcs11_open(const char *uri, const struct keystore_options *o,
+				      struct error *err);
 struct keystore *keystore_keyvault_open(const char *url, const struct keystore_options *o,
 					struct error *err);
 

@@ -3,6 +3,7 @@
 #include "fs/azure/settings.h"
 #include "fs/keys/bek_fetch.h"
 #include "fs/net/azure_token.h"
+#include "tools/lib/prompt.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct keystores *keystores_from_options(const struct options *o, struct error *
 		.token = &token,
 		.keystore_key = options_get(o, OPT_KEYSTORE_KEY),
 		.pin_file = options_get(o, OPT_KEYSTORE_PIN_FILE),
+		.ask = prompt_possible() ? prompt_secret : NULL,
 	};
 	const char *spec;
 
