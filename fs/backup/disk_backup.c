@@ -2,6 +2,7 @@
 #include "fs/backup/disk_backup.h"
 #include "fs/backup/map_tree.h"
 #include "fs/backup/sealer.h"
+#include "fs/vault/map_reader.h"
 
 #include <errno.h>
 #include <string.h>
@@ -251,5 +252,5 @@ int disk_backup(const struct disk_backup *b, disk_tick_fn *tick, void *arg, stru
 	}
 	rc = map_tree_finish(tree, &out->top, &out->has_top, &out->stored_bytes, err);
 	out->new_bytes = atomic_load(&b->run->new_bytes) - before;
-	return rc;
+	return rc == 0 ? map_keep_top(vault_store(v), out, err) : rc;
 }

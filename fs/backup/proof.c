@@ -71,7 +71,8 @@ static int fill_opening(struct notes *n, struct vault *v, struct point_disk *d, 
 	int rc = map ? 0 : -ENOMEM;
 
 	d->opening = calloc(OPENING_ROWS_MAX, sizeof(*d->opening));
-	if (!map || !d->opening)
+	d->opening_zeros = calloc(OPENING_ROWS_MAX, sizeof(*d->opening_zeros));
+	if (!map || !d->opening || !d->opening_zeros)
 		return error_set(err, ENOMEM, "out of memory");
 	if (n->n)
 		qsort(n->chunk, n->n, sizeof(n->chunk[0]), compare);
@@ -84,6 +85,8 @@ static int fill_opening(struct notes *n, struct vault *v, struct point_disk *d, 
 		rc = parent_map_entry(map, row->chunk, &row->entry);
 		if (rc == 0 && row->entry.ref.kind != CHUNK_ZERO)
 			d->n_opening++;
+		else if (rc == 0 && d->n_opening_zeros < OPENING_ROWS_MAX)
+			d->opening_zeros[d->n_opening_zeros++] = row->chunk;
 	}
 	return rc < 0 ? error_set(err, -rc, "the opening set cannot be made") : 0;
 }

@@ -57,18 +57,32 @@ void disk_unref(struct disk *d)
 }
 
 /* The same disk always makes the same VHD. */
-static void make_id(struct disk *d)
+static int make_id(struct blockdev *stored, uint8_t id[16])
 {
 	uint8_t head[4096 + 8] = { 0 }, hash[SHA256_BYTES] = { 0 };
-	size_t n = d->stored->size < 4096 ? (size_t)d->stored->size : 4096;
+	size_t n = stored->size < 4096 ? (size_t)stored->size : 4096;
 
-	if (blockdev_pread(d->stored, head + 8, n, 0) == 0) {
-		memcpy(head, &d->stored->size, 8);
+	int rc = blockdev_pread(stored, head + 8, n, 0);
+
+	if (rc == 0) {
+		memcpy(head, &stored->size, 8);
 		sha256(head, sizeof(head), hash);
 	}
-	memcpy(d->id, hash, 16);
-	d->id[6] = (uint8_t)((d->id[6] & 0x0f) | 0x40);
-	d->id[8] = (uint8_t)((d->id[8] & 0x3f) | 0x80);
+	memcpy(id, hash, 16);
+	id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
+	id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+	return rc;
+}
+
+struct blockdev *disk_stored_vhd(struct blockdev *bd, struct error *err)
+{
+	uint8_t id[16];
+	int rc = make_id(bd, id);
+
+	if (rc == 0)
+		return stack_vhd(bd, id, err);
+	blockdev_unref(bd);
+	return error_null(err, -rc, "the disk's first sectors cannot be read: %s", strerror(-rc));
 }
 
 /* The volume's bytes as they are to be read. */
@@ -163,7 +177,7 @@ struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 	d->stored = stack_stored(blockdev_ref(source), vhd, err);
 	if (!d->stored || read_table(d, err) < 0)
 		return NULL;
-	make_id(d);
+	make_id(d->stored, d->id);
 	if (open_volumes(d, &ctx, err) < 0 || read_lvm(d, err) < 0)
 		return NULL;
 	if (disk_list_views(d) < 0)

@@ -59,6 +59,11 @@ const struct disk_view *disk_view_at(const struct disk *d, size_t i);
  * is locked, -EBADMSG / -ENOTSUP when damaged or unsupported. */
 int disk_view_open(struct disk *d, size_t i, struct blockdev **out, struct error *err);
 
+/* "encrypted/disk.vhd" of a disk that came without a footer, before it is
+ * opened: its size, and its bytes.  Takes bd, on failure too. */
+uint64_t disk_vhd_size(uint64_t stored);
+struct blockdev *disk_stored_vhd(struct blockdev *bd, struct error *err);
+
 /* info.json (the same that `adebackup inspect --json` prints): malloc'ed text, NULL: no memory. */
 char *disk_info_json(const struct disk *d);
 

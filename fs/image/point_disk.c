@@ -10,6 +10,7 @@
 
 #define AT_ONCE 64u			/* chunks of one step of a long read */
 #define STEP_MAX (4u << 20)		/* bytes of it */
+#define OPENING_MAX (16u << 20)		/* bytes of the opening set that are fetched at once */
 #define AHEAD_STEP (2u << 20)		/* bytes that one thread fetches ahead */
 
 struct pdisk {
@@ -19,13 +20,45 @@ struct pdisk {
 	struct fetcher *fetcher;
 	struct fetch_pool *pool;	/* the cache's */
 	struct readahead ahead;
+	struct opening_row *opening;	/* what the manifest tells without the map */
+	size_t n_opening;
+	uint64_t *zeros;
+	size_t n_zeros;
 };
+
+static int by_chunk(const void *key, const void *row)
+{
+	uint64_t a = *(const uint64_t *)key, b = *(const uint64_t *)row;
+
+	return (a > b) - (a < b);
+}
+
+/* Entries of all n, if the opening set has them. */
+static bool opening_entries(const struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *e)
+{
+	for (size_t i = 0; i < n; i++, chunk++) {
+		const struct opening_row *row = !d->n_opening ? NULL
+			: bsearch(&chunk, d->opening, d->n_opening, sizeof(*row), by_chunk);
+
+		if (row)
+			e[i] = row->entry;
+		else if (d->n_zeros && bsearch(&chunk, d->zeros, d->n_zeros, sizeof(chunk), by_chunk))
+			memset(&e[i], 0, sizeof(e[i]));
+		else
+			return false;
+	}
+	return true;
+}
 
 static int entries(struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *e)
 {
 	struct error err = ERROR_INIT;
 	char line[1400];
-	int rc = map_reader_entries(d->map, chunk, n, e, &err);
+	int rc;
+
+	if (opening_entries(d, chunk, n, e))
+		return 0;
+	rc = map_reader_entries(d->map, chunk, n, e, &err);
 
 	if (rc < 0)
 		log_error("%s", error_line(&err, line, sizeof(line)));
@@ -156,6 +189,8 @@ static void pdisk_free(struct blockdev *bd)
 	fetcher_free(d->fetcher);
 	map_reader_free(d->map);
 	readahead_release(&d->ahead);
+	free(d->opening);
+	free(d->zeros);
 	free(d);
 }
 
@@ -163,6 +198,37 @@ static const struct blockdev_ops pdisk_ops = {
 	.name = "point", .pread = pdisk_pread, .extents = pdisk_extents, .prefetch = pdisk_prefetch,
 	.free = pdisk_free,
 };
+
+void point_disk_opening(struct blockdev *point_disk)
+{
+	struct pdisk *d = (struct pdisk *)point_disk;
+	size_t max = OPENING_MAX / d->chunk, n = d->n_opening < max ? d->n_opening : max;
+	AUTO(free) struct map_entry *e = n ? malloc(n * sizeof(*e)) : NULL;
+	AUTO(free) struct chunk **k = n ? malloc(n * sizeof(*k)) : NULL;
+
+	if (!e || !k)
+		return;
+	for (size_t i = 0; i < n; i++)
+		e[i] = d->opening[i].entry;
+	if (fetch_chunks(d->fetcher, e, n, k) == 0)
+		for (size_t i = 0; i < n; i++)
+			chunk_put(k[i]);
+}
+
+static int keep_opening(struct pdisk *p, const struct point_disk *d)
+{
+	p->opening = calloc(d->n_opening + 1, sizeof(*p->opening));
+	p->zeros = calloc(d->n_opening_zeros + 1, sizeof(*p->zeros));
+	if (!p->opening || !p->zeros)
+		return -ENOMEM;
+	p->n_opening = d->n_opening;
+	p->n_zeros = d->n_opening_zeros;
+	if (d->n_opening)
+		memcpy(p->opening, d->opening, d->n_opening * sizeof(*p->opening));
+	if (d->n_opening_zeros)
+		memcpy(p->zeros, d->opening_zeros, d->n_opening_zeros * sizeof(*p->zeros));
+	return 0;
+}
 
 struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct point_disk *d,
 				struct chunk_cache *cache, struct error *err)
@@ -181,6 +247,8 @@ struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct
 	bd = &p->bd;
 	bd->align = d->chunk_size;
 	readahead_init(&p->ahead);
+	if (keep_opening(p, d) < 0)
+		return error_null(err, ENOMEM, "out of memory");
 	p->chunk = d->chunk_size;
 	p->pool = chunk_cache_pool(cache);
 	p->map = map_reader_new(vault_store(v), ring, d, err);

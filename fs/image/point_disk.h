@@ -20,4 +20,8 @@
 struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct point_disk *d,
 				struct chunk_cache *cache, struct error *err);
 
+/* The disk's volumes are about to be opened: fetch at once what the manifest
+ * says that this reads.  Waits for it; failures are left to who reads. */
+void point_disk_opening(struct blockdev *point_disk);
+
 #endif

@@ -28,7 +28,7 @@ static int add_view(struct disk *d, enum view_kind kind, struct disk_volume *v, 
 	return 0;
 }
 
-static uint64_t vhd_size(uint64_t size)
+uint64_t disk_vhd_size(uint64_t size)
 {
 	return vhd_padded_size(size) + VHD_FOOTER_BYTES;
 }
@@ -105,7 +105,7 @@ int disk_list_views(struct disk *d)
 	d->raw_size = raw;
 	rc = add_view(d, VIEW_RAW, NULL, raw, "disk.raw");
 	if (rc == 0)
-		rc = add_view(d, VIEW_VHD, NULL, vhd_size(raw), "disk.vhd");
+		rc = add_view(d, VIEW_VHD, NULL, disk_vhd_size(raw), "disk.vhd");
 	if (rc == 0 && vhdx_file_size(raw))
 		rc = add_view(d, VIEW_VHDX, NULL, vhdx_file_size(raw), "disk.vhdx");
 	if (rc == 0 && vmdk_descriptor(raw, d->id, vmdk))
@@ -117,7 +117,7 @@ int disk_list_views(struct disk *d)
 	if (rc == 0)
 		rc = add_view(d, VIEW_STORED_RAW, NULL, stored, "encrypted/disk.raw");
 	if (rc == 0)
-		rc = add_view(d, VIEW_STORED_VHD, NULL, d->vhd ? d->source->size : vhd_size(stored),
+		rc = add_view(d, VIEW_STORED_VHD, NULL, d->vhd ? d->source->size : disk_vhd_size(stored),
 			      "encrypted/disk.vhd");
 	return rc;
 }

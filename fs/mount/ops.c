@@ -61,6 +61,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, "..")) {	/* NFS server */
 		n = folder && name[1] ? folder->parent : folder;
 		rc = n ? 0 : -ESTALE;
+	} else if (folder && folder->kind == NODE_FOLDER && (n = node_early(folder, name))) {
+		rc = 0;
 	} else {
 		rc = request_fill(req, folder);
 		if (rc == REQUEST_ANSWERED)

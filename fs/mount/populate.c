@@ -53,6 +53,8 @@ static int add_subfolder(struct node *folder, struct disk *d, const char *name, 
 
 	if (!part)
 		return error_set(err, ENOMEM, "out of memory");
+	if (node_early(folder, part))
+		return 0;
 	for (i = 0; i < folder->n_children; i++)
 		if (!strcmp(folder->children[i]->name, part))
 			return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate_vault.h"
 #include "fs/image/point_disk.h"
+#include "fs/image/stack.h"
+#include "fs/image/vhd.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/populate_bek.h"
 #include "fs/mount/readers.h"
@@ -8,6 +10,7 @@
 #include "fs/vault/capsule.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +39,8 @@ struct shown_point {
 struct shown_disk {
 	struct shown_point *at;
 	size_t index;
+	pthread_mutex_t lock;		/* guards stored */
+	struct blockdev *stored;	/* once something of it was read */
 	struct disk *disk;		/* once it was opened */
 };
 
@@ -55,7 +60,24 @@ static void release_disk(void *ctx)
 	struct shown_disk *d = ctx;
 
 	disk_unref(d->disk);
+	blockdev_unref(d->stored);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
+}
+
+/* The point's bytes of the disk, a new reference. */
+static struct blockdev *stored_bytes(struct shown_disk *s, struct error *err)
+{
+	const struct point *p = s->at->point;
+	const struct vault_view *view = &s->at->whole->view;
+	struct blockdev *bd;
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->stored)
+		s->stored = point_disk_new(view->vault, p->vm_id, &p->disk[s->index], view->cache, err);
+	bd = s->stored ? blockdev_ref(s->stored) : NULL;
+	pthread_mutex_unlock(&s->lock);
+	return bd;
 }
 
 /* "vm-20261120T020000Z-os", known again by the point's id. */
@@ -84,7 +106,9 @@ static int fill_disk(struct node *folder, struct error *err)
 	struct blockdev *bd;
 
 	if (!s->disk) {
-		bd = point_disk_new(view->vault, s->at->point->vm_id, d, view->cache, err);
+		bd = stored_bytes(s, err);
+		if (bd)
+			point_disk_opening(bd);
 		s->disk = bd ? disk_open(bd, d->vhd, s->at->keys ? s->at->keys : view->keys, &view->options, err)
 			     : NULL;
 		if (s->disk && view->overlay && lay_overlay(s, d->name, err) < 0) {
@@ -99,18 +123,62 @@ static int fill_disk(struct node *folder, struct error *err)
 
 static const struct node_ops disk_ops = { .fill = fill_disk, .release = release_disk };
 
+enum { STORED_RAW, STORED_VHD };	/* index of the views of encrypted/ */
+
+static int open_stored(struct node *n, struct blockdev **out, struct error *err)
+{
+	struct shown_disk *s = n->ctx;
+	bool vhd = s->at->point->disk[s->index].vhd;
+	struct blockdev *bd = stored_bytes(s, err);
+
+	if (bd && n->index == STORED_RAW)
+		bd = stack_stored(bd, vhd, err);
+	else if (bd && !vhd)
+		bd = disk_stored_vhd(bd, err);
+	*out = bd;
+	return bd ? 0 : err && err->code ? -err->code : -EIO;
+}
+
+static const struct node_ops stored_view_ops = { .open = open_stored };
+
+static int fill_stored(struct node *folder, struct error *err)
+{
+	struct shown_disk *s = folder->ctx;
+	const struct point_disk *d = &s->at->point->disk[s->index];
+	uint64_t raw = d->vhd ? d->size - VHD_FOOTER_BYTES : d->size;
+	struct node *n = tree_add_image(folder, "disk.raw", raw, false, &stored_view_ops, s, err);
+
+	if (n)
+		n->index = STORED_RAW;
+	n = n ? tree_add_image(folder, "disk.vhd", d->vhd ? d->size : disk_vhd_size(raw), false, &stored_view_ops, s,
+			       err) : NULL;
+	if (n)
+		n->index = STORED_VHD;
+	return n ? 0 : -ENOMEM;
+}
+
+static const struct node_ops stored_ops = { .fill = fill_stored };
+
 static int add_disk(struct node *folder, struct shown_point *p, size_t i, struct error *err)
 {
+	const struct point_disk *d = &p->point->disk[i];
 	struct shown_disk *s = calloc(1, sizeof(*s));
+	struct node *n;
 
 	if (!s)
 		return error_set(err, ENOMEM, "out of memory");
 	s->at = p;
 	s->index = i;
-	if (tree_add_folder(folder, p->point->disk[i].name, &disk_ops, s, err))
+	pthread_mutex_init(&s->lock, NULL);
+	n = tree_add_folder(folder, d->name, &disk_ops, s, err);
+	if (!n) {
+		release_disk(s);
+		return -ENOMEM;
+	}
+	/* As it was backed up, it is read without opening a volume.  An overlay needs the whole disk first. */
+	if (p->whole->view.overlay || (d->vhd && d->size <= VHD_FOOTER_BYTES))
 		return 0;
-	free(s);
-	return -ENOMEM;
+	return tree_add_early_folder(n, "encrypted", &stored_ops, s, err) ? 0 : -ENOMEM;
 }
 
 /* R1, then R2: a mark that came before our record is seen here. */
@@ -124,10 +192,17 @@ static int read_point(struct shown_point *p, struct error *err)
 	if (rc < 0)
 		return rc;
 	snprintf(mark, sizeof(mark), "exp/%s", strrchr(p->name->object, '/') + 1);
+	store_expect(vault_store(v), EXPECT_GET, p->name->object);
 	rc = store_stat(vault_store(v), mark, &o, NULL);
 	if (rc == 0)
-		return error_set(err, ESTALE, "the recovery point %s has expired", p->name->id);
-	return rc == -ENOENT ? point_read(v, p->name, &p->point, err) : error_set(err, -rc, "%s", strerror(-rc));
+		rc = error_set(err, ESTALE, "the recovery point %s has expired", p->name->id);
+	else if (rc != -ENOENT)
+		error_set(err, -rc, "%s", strerror(-rc));
+	else
+		rc = point_read(v, p->name, &p->point, err);
+	if (rc < 0)
+		store_expect(vault_store(v), EXPECT_NOTHING, NULL);
+	return rc;
 }
 
 /* A capsule that does not open is no reason to keep the point from the user's own keys. */
@@ -303,7 +378,7 @@ static struct tree *point_tree(struct whole *w, const struct tree_owner *owner, 
 	struct shown_point *p;
 	struct tree *t;
 
-	if (point_find(w->view.vault, w->view.vm, w->view.point, &name, err) < 0)
+	if (point_pick(w->view.vault, w->list, w->n, w->view.vm, w->view.point, &name, err) < 0)
 		return NULL;
 	known = look_up(w, &name);
 	p = known ? show_point(w, known) : NULL;
@@ -319,13 +394,19 @@ static struct tree *vm_tree(struct whole *w, const struct tree_owner *owner, str
 	struct vm *vm;
 	struct tree *t;
 
-	if (point_find(w->view.vault, w->view.vm, "latest", &name, err) < 0)
+	if (point_pick(w->view.vault, w->list, w->n, w->view.vm, "latest", &name, err) < 0)
 		return NULL;
 	vm = show_vm(w, name.vm_id);
 	t = vm ? tree_new(owner, &root_vm_ops, vm, err) : error_null(err, ENOMEM, "out of memory");
 	if (!t)
 		free(vm);
 	return t;
+}
+
+void populate_vault_expect(struct store *st)
+{
+	store_expect(st, EXPECT_LIST, "exp/");
+	store_expect(st, EXPECT_LIST, "pt/");
 }
 
 struct tree *populate_vault(const struct vault_view *view, const struct tree_owner *owner, struct error *err)
@@ -347,6 +428,7 @@ struct tree *populate_vault(const struct vault_view *view, const struct tree_own
 		t = vm_tree(w, owner, err);
 	else
 		t = tree_new(owner, &vault_ops, w, err);
+	store_expect(vault_store(view->vault), EXPECT_NOTHING, NULL);
 	if (t)
 		TAKE(w);
 	return t;

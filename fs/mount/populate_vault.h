@@ -25,6 +25,9 @@ struct vault_view {
 	const char *point;		/* the root is this point of it; NULL: the VM */
 };
 
+/* Tell the store that populate_vault() will be called on it. */
+void populate_vault_expect(struct store *st);
+
 /* NULL: ENOENT (no such VM or point), what the store answers, ENOMEM. */
 struct tree *populate_vault(const struct vault_view *view, const struct tree_owner *owner, struct error *err);
 

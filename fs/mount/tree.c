@@ -151,22 +151,30 @@ static bool name_is_good(const char *name)
 	return n && n <= 255 && !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..");
 }
 
+static int child_room(struct node *folder, struct error *err)
+{
+	size_t cap = folder->cap_children ? 2 * folder->cap_children : 8;
+	struct node **grown;
+
+	if (folder->n_children < folder->cap_children)
+		return 0;
+	grown = realloc(folder->children, cap * sizeof(*grown));
+	if (!grown)
+		return error_set(err, ENOMEM, "out of memory");
+	folder->children = grown;
+	folder->cap_children = cap;
+	return 0;
+}
+
 static struct node *add_child(struct node *folder, const char *name, struct node *proto,
 			      struct error *err)
 {
-	struct node **grown, *n;
-	size_t cap;
+	struct node *n;
 
 	if (!name_is_good(name))
 		return error_null(err, EINVAL, "a file cannot have the name \"%.64s\"", name);
-	if (folder->n_children == folder->cap_children) {
-		cap = folder->cap_children ? 2 * folder->cap_children : 8;
-		grown = realloc(folder->children, cap * sizeof(*grown));
-		if (!grown)
-			return error_null(err, ENOMEM, "out of memory");
-		folder->children = grown;
-		folder->cap_children = cap;
-	}
+	if (child_room(folder, err) < 0)
+		return NULL;
 	proto->parent = folder;
 	n = table_add(folder->tree, proto, name, err);
 	if (n)
@@ -181,6 +189,20 @@ struct node *tree_add_folder(struct node *folder, const char *name, const struct
 
 	n.mode = folder_mode(folder->tree->owner.mode);
 	return add_child(folder, name, &n, err);
+}
+
+struct node *tree_add_early_folder(struct node *folder, const char *name, const struct node_ops *ops, void *ctx,
+				   struct error *err)
+{
+	struct node n = { .kind = NODE_FOLDER, .ops = ops, .ctx = ctx, .parent = folder };
+
+	n.mode = folder_mode(folder->tree->owner.mode);
+	return folder->early = table_add(folder->tree, &n, name, err);
+}
+
+struct node *node_early(const struct node *folder, const char *name)
+{
+	return folder->early && !strcmp(folder->early->name, name) ? folder->early : NULL;
 }
 
 struct node *tree_add_image(struct node *folder, const char *name, uint64_t size, bool writable,
@@ -254,6 +276,8 @@ int node_fill(struct node *folder, struct error *err)
 	if (!folder->filled) {
 		folder->n_children = 0;
 		rc = folder->ops && folder->ops->fill ? folder->ops->fill(folder, err) : 0;
+		if (!rc && folder->early && !(rc = child_room(folder, err)))
+			folder->children[folder->n_children++] = folder->early;
 		rc = rc ? rc : settle(folder, err);
 		if (!rc)
 			atomic_store_explicit(&folder->filled, true, memory_order_release);

@@ -63,6 +63,7 @@ struct node {
 	struct blockdev *bd;		/* image: while it is open */
 	unsigned opens;
 	_Atomic bool filled;		/* folder: children are fixed from then on */
+	struct node *early;		/* folder: a child that is there before it is filled, or NULL */
 	struct node **children;		/* folder: sorted by name */
 	size_t n_children, cap_children;
 };
@@ -101,6 +102,14 @@ struct node *tree_add_text(struct node *folder, const char *name, char *text, si
 			   struct error *err);
 struct node *tree_add_link(struct node *folder, const char *name, const char *target,
 			   struct error *err);
+
+/* The same for the one child that `folder` has before it is filled, so that
+ * whoever asks for it by name waits for nothing else.  Once, when the folder
+ * was just added.  Its fill function does not add it. */
+struct node *tree_add_early_folder(struct node *folder, const char *name, const struct node_ops *ops, void *ctx,
+				   struct error *err);
+/* That child, if it has this name; else NULL.  No lock. */
+struct node *node_early(const struct node *folder, const char *name);
 
 /* By inode number; NULL: there is none.  No lock. */
 struct node *tree_node(const struct tree *t, uint64_t ino);

@@ -104,32 +104,48 @@ int store_now(struct store *st, int64_t *seconds, struct error *err)
 	return st->ops->now(st, seconds, err);
 }
 
+/* Grows *buf to size and fills it from *len on; fewer only at the object's end. */
+static int get_more(struct store *st, const char *name, void **buf, size_t size, size_t *len, struct error *err)
+{
+	void *more = realloc(*buf, size);
+	size_t got = 0;
+	int rc;
+
+	if (!more)
+		return error_set(err, ENOMEM, "out of memory");
+	*buf = more;
+	rc = store_get(st, name, *len, (char *)more + *len, size - *len, &got, err);
+	*len += got;
+	return rc;
+}
+
 int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
 		  struct error *err)
 {
-	struct object o;
-	size_t got = 0;
-	int rc = store_stat(st, name, &o, err);
-	void *buf;
+	size_t size = max < STORE_GET_FIRST ? max + 1 : STORE_GET_FIRST, n = 0;
+	AUTO(free) void *buf = NULL;
+	void *fit;
+	int rc = get_more(st, name, &buf, size, &n, err);
 
+	while (rc == 0 && n == size && n <= max) {
+		size = size <= max / 2 ? 2 * size : max + 1;
+		rc = get_more(st, name, &buf, size, &n, err);
+	}
 	if (rc < 0)
 		return rc;
-	if (o.size > max)
-		return error_set(err, EBADMSG, "%s: %llu bytes are more than such an object has", name,
-				 (unsigned long long)o.size);
-	buf = malloc(o.size ? (size_t)o.size : 1);
-	if (!buf)
-		return error_set(err, ENOMEM, "out of memory");
-	rc = store_get(st, name, 0, buf, (size_t)o.size, &got, err);
-	if (rc == 0 && got != o.size)
-		rc = error_set(err, EIO, "%s: cut short while it was read", name);
-	if (rc < 0) {
-		free(buf);
-		return rc;
-	}
-	*data = buf;
-	*len = got;
+	if (n > max)
+		return error_set(err, EBADMSG, "%s: more than the %zu bytes that such an object has", name, max);
+	fit = realloc(buf, n ? n : 1);
+	*data = fit ? fit : buf;
+	buf = NULL;
+	*len = n;
 	return 0;
+}
+
+void store_expect(struct store *st, enum store_expect what, const char *name)
+{
+	if (st->ops->expect && (what == EXPECT_NOTHING || what == EXPECT_LIST || store_name_ok(name)))
+		st->ops->expect(st, what, name);
 }
 
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,

@@ -23,6 +23,8 @@ enum put_mode {
 	PUT_ANY,	/* take the name whether it is free or not: signs of life alone */
 };
 
+enum store_expect { EXPECT_GET, EXPECT_STAT, EXPECT_LIST, EXPECT_NOTHING };
+
 struct object {
 	char name[256];
 	uint64_t size;		/* bytes */
@@ -46,6 +48,8 @@ struct store_ops {
 	int  (*list)(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 	int  (*remove)(struct store *st, const char *name, struct error *err);	/* gone already: 0 */
 	int  (*now)(struct store *st, int64_t *seconds, struct error *err);	/* the store's clock */
+	/* What store_expect() says; NULL: it makes no difference. */
+	void (*expect)(struct store *st, enum store_expect what, const char *name);
 	void (*free)(struct store *st);
 };
 
@@ -70,7 +74,9 @@ int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, s
 int store_remove(struct store *st, const char *name, struct error *err);
 int store_now(struct store *st, int64_t *seconds, struct error *err);
 
-/* The whole object, malloc'ed; -EBADMSG when it is larger than max. */
+/* The whole object, malloc'ed; -EBADMSG when it is larger than max.  One
+ * request up to STORE_GET_FIRST bytes, one more for each doubling. */
+#define STORE_GET_FIRST (1u << 20)
 int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
 		  struct error *err);
 
@@ -78,6 +84,12 @@ int store_get_all(struct store *st, const char *name, size_t max, void **data, s
  * same bytes, that is success. */
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,
 		   struct error *err);
+
+/* A hint that the whole object, its stat, or the list of a prefix will be
+ * asked for soon, so that several can be on the way at once (fs/store/ahead.h).
+ * What was asked for ahead answers the next such call alone, once; NOTHING
+ * forgets what was not used. */
+void store_expect(struct store *st, enum store_expect what, const char *name);
 
 bool store_name_ok(const char *name);
 

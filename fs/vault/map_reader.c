@@ -32,6 +32,7 @@ struct map_reader {
 	unsigned levels;
 	bool has_top;
 	struct chunk_ref top;
+	uint8_t *top_page;		/* as the manifest has it, sealed; NULL: fetch it */
 	pthread_mutex_t lock;		/* guards all below */
 	pthread_cond_t change;		/* a slot is READY or FAILED, or is no longer pinned */
 	uint64_t clock;
@@ -72,6 +73,9 @@ struct map_reader *map_reader_new(struct store *st, const struct key_ring *ring,
 	m->levels = d->levels;
 	m->has_top = d->has_top;
 	m->top = d->top;
+	m->top_page = d->top_page ? malloc(d->top.len) : NULL;
+	if (m->top_page)
+		memcpy(m->top_page, d->top_page, d->top.len);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->change, NULL);
 	return m;
@@ -86,6 +90,7 @@ void map_reader_free(struct map_reader *m)
 	pthread_cond_destroy(&m->change);
 	pthread_mutex_destroy(&m->lock);
 	wipe(m->key, sizeof(m->key));
+	free(m->top_page);
 	free(m);
 }
 
@@ -94,25 +99,46 @@ uint64_t map_reader_chunks(const struct map_reader *m)
 	return m->chunks;
 }
 
-static struct map_page *fetch_page(struct map_reader *m, const struct chunk_ref *ref,
-				   struct error *err)
+static int get_sealed(struct store *st, const struct chunk_ref *ref, uint8_t *sealed, struct error *err)
 {
-	AUTO(chunk_opener_free) struct chunk_opener *o = chunk_opener_new(m->ring);
-	AUTO(free) uint8_t *sealed = malloc(ref->len);
 	char name[160];
 	size_t got = 0;
 	int rc;
 
+	segment_name(ref->segment, name, sizeof(name));
+	rc = store_get(st, name, ref->off, sealed, ref->len, &got, err);
+	if (rc == -ENOENT)
+		return error_set(err, EBADMSG, "a segment with a page of the map is missing");
+	return rc == 0 && got != ref->len ? error_set(err, EBADMSG, "a segment ends before a page of the map does") : rc;
+}
+
+int map_keep_top(struct store *st, struct point_disk *d, struct error *err)
+{
+	AUTO(free) uint8_t *sealed = d->has_top ? malloc(d->top.len) : NULL;
+	int rc;
+
+	if (!d->has_top)
+		return 0;
+	rc = sealed ? get_sealed(st, &d->top, sealed, err) : error_set(err, ENOMEM, "out of memory");
+	if (rc < 0)
+		return rc;
+	free(d->top_page);
+	d->top_page = TAKE(sealed);
+	return 0;
+}
+
+static struct map_page *fetch_page(struct map_reader *m, const struct chunk_ref *ref, unsigned level,
+				   struct error *err)
+{
+	AUTO(chunk_opener_free) struct chunk_opener *o = chunk_opener_new(m->ring);
+	AUTO(free) uint8_t *sealed = malloc(ref->len);
+
 	if (!o || !sealed)
 		return error_null(err, ENOMEM, "out of memory");
-	segment_name(ref->segment, name, sizeof(name));
-	rc = store_get(m->st, name, ref->off, sealed, ref->len, &got, err);
-	if (rc == -ENOENT)
-		return error_null(err, EBADMSG, "a segment with a page of the map is missing");
-	if (rc < 0)
+	if (m->top_page && level + 1 == m->levels && ref->len == m->top.len)
+		memcpy(sealed, m->top_page, ref->len);
+	else if (get_sealed(m->st, ref, sealed, err) < 0)
 		return NULL;
-	if (got != ref->len)
-		return error_null(err, EBADMSG, "a segment ends before a page of the map does");
 	return page_open(o, m->key, ref, sealed, err);
 }
 
@@ -121,7 +147,7 @@ static int load_page(struct map_reader *m, const struct chunk_ref *ref, unsigned
 		     uint64_t first, struct map_page **out, struct error *err)
 {
 	struct error own = ERROR_INIT, *e = err ? err : &own;
-	AUTO(map_page_free) struct map_page *p = fetch_page(m, ref, e);
+	AUTO(map_page_free) struct map_page *p = fetch_page(m, ref, level, e);
 	char name[160];
 
 	if (p && (map_page_level(p) != level || map_page_first(p) != first ||

@@ -4,7 +4,8 @@
  * them is asked for, opened, checked against their place, and kept in a
  * bounded cache (the 128 last used, at most 16 MiB).  A page that several
  * threads want is fetched once.  What is zero in a page above is never
- * followed, so holes cost nothing.
+ * followed, so holes cost nothing.  A top page that the manifest holds is not
+ * fetched.
  *
  * Any number of threads.  Errors: -EBADMSG (a page is damaged, cut or
  * missing), what the store answers, -ENOMEM; each with words.
@@ -16,6 +17,11 @@
 #include "fs/vault/point.h"
 
 struct map_reader;
+
+/* Keep the sealed top page in d->top_page, where the manifest takes it to, so
+ * that whoever reads the disk later asks for one page less.  0 (also when the
+ * disk is all zeros) or -errno with words. */
+int map_keep_top(struct store *st, struct point_disk *d, struct error *err);
 
 /* Store and ring are borrowed and outlive the reader; d is only read here.
  * Fetches nothing.  NULL: EBADMSG (size, levels and chunk size do not go

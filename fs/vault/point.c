@@ -212,31 +212,45 @@ static int choose(const struct point_name *list, size_t n, const char *which)
 	return found;
 }
 
-int point_find(struct vault *v, const char *vm_name, const char *which, struct point_name *out,
-	       struct error *err)
+int point_pick(struct vault *v, const struct point_name *list, size_t n, const char *vm_name, const char *which,
+	       struct point_name *out, struct error *err)
 {
-	AUTO(free) struct point_name *list = NULL;
 	char vm_id[VM_ID_TEXT];
-	size_t n;
 	int rc = vault_vm_id(v, vm_name, vm_id), i;
+	size_t first = 0, end;
 
 	if (rc < 0)
 		return error_set(err, -rc, "the vault is open without its keys");
-	rc = point_list(v, vm_id, &list, &n, err);
-	if (rc < 0)
-		return rc;
-	i = choose(list, n, which);
+	while (first < n && strcmp(list[first].vm_id, vm_id))
+		first++;
+	for (end = first; end < n && !strcmp(list[end].vm_id, vm_id);)
+		end++;
+	i = choose(list + first, end - first, which);
 	if (i >= 0) {
-		*out = list[i];
+		*out = list[first + (size_t)i];
 		return 0;
 	}
-	if (!n)
+	if (end == first)
 		error_set(err, ENOENT, "the vault has no recovery point of a VM '%s'", vm_name);
 	else
 		error_set(err, -i, i == -ENOENT ? "the VM '%s' has no recovery point '%s'"
 						: "the VM '%s' has several recovery points '%s'", vm_name, which);
 	error_next(err, "`adebackup list` shows what there is.");
 	return i;
+}
+
+int point_find(struct vault *v, const char *vm_name, const char *which, struct point_name *out,
+	       struct error *err)
+{
+	AUTO(free) struct point_name *list = NULL;
+	char vm_id[VM_ID_TEXT];
+	size_t n;
+	int rc = vault_vm_id(v, vm_name, vm_id);
+
+	if (rc < 0)
+		return error_set(err, -rc, "the vault is open without its keys");
+	rc = point_list(v, vm_id, &list, &n, err);
+	return rc < 0 ? rc : point_pick(v, list, n, vm_name, which, out, err);
 }
 
 int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err)

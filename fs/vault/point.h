@@ -34,11 +34,14 @@ struct point_disk {
 	unsigned levels;		/* of pages: map_levels() of its chunks */
 	bool has_top;			/* false: all zeros */
 	struct chunk_ref top;		/* the top page */
+	uint8_t *top_page;		/* as it is stored there, top.len bytes, owned; NULL: not kept here */
 	char source[512];		/* where it came from, for people */
 	uint64_t stored_bytes, new_bytes;	/* sealed bytes it refers to, it added */
 	struct jval *info;		/* volumes at backup time (info.json), owned; NULL: none */
 	struct opening_row *opening;	/* owned, ascending; may be none */
 	size_t n_opening;
+	uint64_t *opening_zeros;	/* chunks that opening reads and that are zero: owned, ascending */
+	size_t n_opening_zeros;		/* at most OPENING_ROWS_MAX */
 };
 
 struct point {
@@ -90,7 +93,10 @@ struct point_name {
  * marked as expired, and one manifest each (the newest).  *list is malloc'ed. */
 int point_list(struct vault *v, const char *vm_id, struct point_name **list, size_t *n,
 	       struct error *err);
-/* id, unique prefix of an id, time, folder name or "latest".  -ENOENT with words. */
+/* id, unique prefix of an id, time, folder name or "latest".  -ENOENT with words.
+ * pick: of a list that is there already. */
+int point_pick(struct vault *v, const struct point_name *list, size_t n, const char *vm_name, const char *which,
+	       struct point_name *out, struct error *err);
 int point_find(struct vault *v, const char *vm_name, const char *which, struct point_name *out,
 	       struct error *err);
 /* -ESTALE: gone, or ended by a tombstone, since the list was made. */

@@ -5,6 +5,7 @@
 #include "crypto/hash.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 bool point_hex_text_ok(const char *text, size_t len)
@@ -181,7 +182,64 @@ static bool opening_from_jval(const struct jval *a, struct point_disk *d)
 	return d->opening != NULL;
 }
 
-struct jval *point_disk_to_jval(const struct point_disk *d)
+static struct jval *zeros_to_jval(const struct point_disk *d)
+{
+	AUTO(jval_free) struct jval *a = jval_array();
+	int rc = a ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < d->n_opening_zeros && !rc; i++) {
+		char text[24];
+
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)d->opening_zeros[i]);
+		rc = jval_append(a, jval_new_text(text));
+	}
+	return rc ? NULL : TAKE(a);
+}
+
+static bool zeros_from_jval(const struct jval *a, struct point_disk *d)
+{
+	size_t n = jval_len(a);
+
+	if (!a)
+		return true;
+	if (!jval_is_array(a) || n > OPENING_ROWS_MAX)
+		return false;
+	d->opening_zeros = calloc(n ? n : 1, sizeof(*d->opening_zeros));
+	for (size_t i = 0; d->opening_zeros && i < n; i++) {
+		uint64_t *z = &d->opening_zeros[i];
+
+		if (!jval_text(jval_at(a, i)) || !jval_u64(jval_at(a, i), z) || *z >= point_disk_chunks(d) ||
+		    (i && z[-1] >= *z))
+			return false;
+		d->n_opening_zeros = i + 1;
+	}
+	return d->opening_zeros != NULL;
+}
+
+static struct jval *page_to_jval(const struct point_disk *d)
+{
+	AUTO(free) char *text = malloc(2 * (size_t)d->top.len + 1);
+
+	if (!text)
+		return NULL;
+	hex_encode(d->top_page, d->top.len, text);
+	return jval_new_text(text);
+}
+
+/* Whether it is the page that `top` names shows when it is opened. */
+static bool page_from_jval(const struct jval *v, struct point_disk *d)
+{
+	const char *text = jval_text(v);
+
+	if (!v)
+		return true;
+	if (!d->has_top || !point_hex_text_ok(text, 2 * (size_t)d->top.len))
+		return false;
+	d->top_page = malloc(d->top.len);
+	return d->top_page && hex_decode(text, d->top_page, d->top.len) == 0;
+}
+
+struct jval *point_disk_to_jval(const struct point_disk *d, bool top_page)
 {
 	AUTO(jval_free) struct jval *o = jval_object();
 	int rc = jval_set_text(o, "name", d->name);
@@ -199,6 +257,10 @@ struct jval *point_disk_to_jval(const struct point_disk *d)
 		rc = jval_set(o, "info", jval_ref(d->info));
 	if (!rc && d->n_opening)
 		rc = jval_set(o, "opening", opening_to_jval(d));
+	if (!rc && d->n_opening_zeros)
+		rc = jval_set(o, "opening_zeros", zeros_to_jval(d));
+	if (!rc && d->top_page && top_page)
+		rc = jval_set(o, "top_page", page_to_jval(d));
 	return rc ? NULL : TAKE(o);
 }
 
@@ -222,5 +284,6 @@ bool point_disk_from_jval(const struct jval *o, struct point_disk *d)
 	if (d->levels != map_levels(point_disk_chunks(d)) || (top && !top_from_jval(top, &d->top)))
 		return false;
 	d->info = info ? jval_ref(info) : NULL;
-	return opening_from_jval(jval_get(o, "opening"), d);
+	return opening_from_jval(jval_get(o, "opening"), d) && zeros_from_jval(jval_get(o, "opening_zeros"), d) &&
+	       page_from_jval(jval_get(o, "top_page"), d);
 }

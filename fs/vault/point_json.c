@@ -16,6 +16,8 @@ static void disk_clear(struct point_disk *d)
 {
 	jval_free(d->info);
 	free(d->opening);
+	free(d->opening_zeros);
+	free(d->top_page);
 }
 
 void point_free(struct point *p)
@@ -51,13 +53,13 @@ const struct point_disk *point_find_disk(const struct point *p, const char *name
 	return NULL;
 }
 
-static int set_disks(struct jval *o, const struct point *p)
+static int set_disks(struct jval *o, const struct point *p, bool pages)
 {
 	struct jval *disks = jval_array();
 	int rc = disks ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < p->n_disks && !rc; i++)
-		rc = jval_append(disks, point_disk_to_jval(&p->disk[i]));
+		rc = jval_append(disks, point_disk_to_jval(&p->disk[i], pages));
 	if (!rc)
 		return jval_set(o, "disks", disks);
 	jval_free(disks);
@@ -72,7 +74,7 @@ static int set_session(struct jval *o, const uint8_t session[SESSION_ID_BYTES])
 	return jval_set_text(o, "session", text);
 }
 
-int point_to_json(const struct point *p, char **text, struct error *err)
+static char *print(const struct point *p, bool pages)
 {
 	AUTO(jval_free) struct jval *o = jval_object();
 	int rc = jval_set_text(o, "vm", p->vm);
@@ -93,13 +95,21 @@ int point_to_json(const struct point *p, char **text, struct error *err)
 		rc = jval_set(o, "vm_config", jval_ref(p->vm_config));
 	if (!rc && p->capsule)
 		rc = jval_set(o, "capsule", jval_ref(p->capsule));
-	rc = rc ? rc : set_disks(o, p);
-	*text = rc ? NULL : jval_print(o, false);
-	if (!*text)
-		return error_set(err, ENOMEM, "out of memory");
-	if (strlen(*text) <= MANIFEST_MAX)
-		return 0;
-	free(TAKE(*text));
+	rc = rc ? rc : set_disks(o, p, pages);
+	return rc ? NULL : jval_print(o, false);
+}
+
+/* Top pages only where there is room for all of them. */
+int point_to_json(const struct point *p, char **text, struct error *err)
+{
+	for (int pages = 1; pages >= 0; pages--) {
+		*text = print(p, pages);
+		if (!*text)
+			return error_set(err, ENOMEM, "out of memory");
+		if (strlen(*text) <= MANIFEST_MAX)
+			return 0;
+		free(TAKE(*text));
+	}
 	error_set(err, EMSGSIZE, "the point's manifest would pass %u KiB", MANIFEST_MAX >> 10);
 	error_next(err, "Give a shorter --vm-config.");
 	return -EMSGSIZE;

@@ -10,7 +10,7 @@
 #define OPENING_REF_BYTES 71u
 #define OPENING_ROW_BYTES (8u + 2 * OPENING_REF_BYTES)
 
-struct jval *point_disk_to_jval(const struct point_disk *d);
+struct jval *point_disk_to_jval(const struct point_disk *d, bool top_page);
 bool point_disk_from_jval(const struct jval *o, struct point_disk *d);
 
 /* Strict: what this project writes, and nothing else. */

@@ -304,6 +304,20 @@ int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const st
 	return -EKEYREJECTED;
 }
 
+void slot_expect(struct store *st, const struct slot_secret *s)
+{
+	AUTO(rsa_key_free) struct rsa_key *rsa = s->kind == SLOT_RSA ? rsa_of(s, NULL) : NULL;
+	char id[SLOT_ID_TEXT] = "", name[64] = "slot/";
+
+	if (s->kind == SLOT_RSA && !rsa)
+		return;
+	if (s->kind != SLOT_PASSPHRASE && fingerprint(s, rsa, id) == 0) {
+		slot_object_name(id, 1, name, sizeof(name));
+		store_expect(st, EXPECT_GET, name);
+	}
+	store_expect(st, EXPECT_LIST, name);
+}
+
 int slot_matches(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const char *id,
 		 const struct slot_secret *s, struct error *err)
 {

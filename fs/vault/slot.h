@@ -29,6 +29,10 @@ int slot_put(struct store *st, const struct key_ring *ring, const struct slot_se
 int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const struct slot_secret *s,
 	      struct key_ring **ring, struct error *err);
 
+/* Tell the store that slot_open() will be called.  A passphrase tells no name:
+ * all slots are listed then. */
+void slot_expect(struct store *st, const struct slot_secret *s);
+
 /* Is the slot of that id for this secret (RSA: either half)?  A passphrase is
  * tried.  0, -EKEYREJECTED (another's, no words), or -errno with words. */
 int slot_matches(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const char *id,

@@ -176,7 +176,12 @@ static int open_parts(struct vault *v, const struct slot_secret *secret, struct 
 {
 	AUTO(free) void *text = NULL;
 	size_t len;
-	int rc = no_vault(object_get(v->store, NULL, OBJECT_VAULT, VAULT_OBJECT, &text, &len, err), err);
+	int rc;
+
+	store_expect(v->store, EXPECT_GET, VAULT_OBJECT);
+	if (secret)
+		slot_expect(v->store, secret);
+	rc = no_vault(object_get(v->store, NULL, OBJECT_VAULT, VAULT_OBJECT, &text, &len, err), err);
 
 	if (rc == 0)
 		rc = vault_text_parse(text, len, &v->info, err);

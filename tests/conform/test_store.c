@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every store promises, over each implementation that needs no server. */
-#include "fs/store/store.h"
+#include "fs/store/ahead.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -22,6 +22,15 @@ static int start_mem(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->st = store_mem();
+	*state = f;
+	return f->st ? 0 : -1;
+}
+
+static int start_ahead(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->st = store_ahead_new(store_mem(), NULL);
 	*state = f;
 	return f->st ? 0 : -1;
 }
@@ -216,7 +225,7 @@ static void of_many_writers_one_gets_the_name(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { OVER(start_mem), OVER(start_dir) };
+	const struct CMUnitTest tests[] = { OVER(start_mem), OVER(start_dir), OVER(start_ahead) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/vault_mounting.h"
+#include "fs/store/ahead.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
@@ -46,6 +47,17 @@ static int take_operand(struct vault_mounting *m, const char *at, struct vault_v
 	return -EINVAL;
 }
 
+/* What the first look at a vault reads is on the way at once. */
+static struct vault *open_vault(const char *source, const struct options *o, struct error *err)
+{
+	struct store *st = store_ahead_new(store_open(source, false, err), err);
+
+	if (!st)
+		return NULL;
+	populate_vault_expect(st);
+	return vault_from_store(st, source, o, err);
+}
+
 struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *at,
 				 const struct options *o, const struct report *report,
 				 const struct tree_owner *owner, struct error *err)
@@ -70,7 +82,7 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 		return NULL;
 	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
-	m->vault = vault_from_options(source, o, err);
+	m->vault = open_vault(source, o, err);
 	m->keys = m->vault ? keyring_from_options(o, err, &warning) : NULL;
 	if (warning.code)
 		report_warning(report, &warning);

@@ -40,12 +40,12 @@ int vault_secret_from_options(const struct options *o, struct slot_secret *s, st
 	return rc;
 }
 
-struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err)
+struct vault *vault_from_store(struct store *st_taken, const char *vault, const struct options *o, struct error *err)
 {
+	AUTO(store_free) struct store *st = st_taken;
 	AUTO(secret_free) struct secret *bytes = NULL;
 	struct slot_secret s = { .kind = SLOT_PASSPHRASE };
 	struct vault *v;
-	struct store *st;
 	int rc = vault_secret_from_options(o, &s, &bytes, err);
 
 	if (rc == -ENOKEY && prompt_possible()) {
@@ -56,11 +56,21 @@ struct vault *vault_from_options(const char *vault, const struct options *o, str
 		s.bytes = bytes = prompt_secret(question);
 		rc = bytes ? 0 : no_key(err);
 	}
-	st = rc < 0 ? NULL : store_open(vault, false, err);
-	v = st ? vault_open(st, &s, err) : NULL;
+	v = rc < 0 || !st ? NULL : vault_open(TAKE(st), &s, err);
 	if (!v && !err->object[0])
 		error_object(err, "%s", vault);
 	return v;
+}
+
+struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err)
+{
+	struct store *st = store_open(vault, false, err);
+
+	if (st)
+		return vault_from_store(st, vault, o, err);
+	if (!err->object[0])
+		error_object(err, "%s", vault);
+	return NULL;
 }
 
 bool vault_is_at(const char *path)

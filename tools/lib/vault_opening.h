@@ -18,6 +18,9 @@ int vault_secret_from_options(const struct options *o, struct slot_secret *s, st
  * NULL: ENOENT, EKEYREJECTED, ENOKEY, EBADMSG, … */
 struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err);
 
+/* The same of a store that is open; taken. */
+struct vault *vault_from_store(struct store *st_taken, const char *vault, const struct options *o, struct error *err);
+
 /* Does path hold a vault?  For commands that take a disk image or a vault. */
 bool vault_is_at(const char *path);
 
