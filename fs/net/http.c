@@ -2,6 +2,7 @@
 #include "fs/net/http.h"
 #include "crypto/secmem.h"
 #include "fs/net/http_pool.h"
+#include "fs/net/params.h"
 #include "fs/net/retry.h"
 #include "fs/net/url.h"
 
@@ -104,14 +105,16 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	struct http_response *rs = x->rs;
 	size_t len = size * n;
 	uint64_t wait = http_pool_charge(x->h, len);
+	size_t max;
 
-	if (len > x->max_body - rs->len) {
-		x->body_too_long = true;
-		return 0;
-	}
 	if (x->rq->into && !rs->body && is_success(x, b->c)) {
 		rs->body = x->rq->into;
 		rs->borrowed = true;
+	}
+	max = x->rq->into && !rs->borrowed ? DEFAULT_MAX_BODY : x->max_body;	/* words for a failure */
+	if (len > max - rs->len) {
+		x->body_too_long = true;
+		return 0;
 	}
 	if (!rs->borrowed) {
 		uint8_t *p = grow(x, rs->len + len + 1);
@@ -130,12 +133,24 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return len;
 }
 
+static bool is_over(const struct http *h)
+{
+	uint64_t end = atomic_load(&h->end_ms);
+
+	return end && clock_ms() > end;
+}
+
+void http_hurry(struct http *h, unsigned ms)
+{
+	atomic_store(&h->end_ms, clock_ms() + ms);
+}
+
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct exchange *x = arg;
 
 	(void)a; (void)b; (void)c; (void)d;
-	return atomic_load(&x->h->cancelled);
+	return atomic_load(&x->h->cancelled) || is_over(x->h);
 }
 
 static void free_list(struct curl_slist *list)
@@ -172,6 +187,8 @@ static int make_headers(const struct http_request *rq, struct curl_slist **list)
 {
 	int rc = add_header(list, "Expect:");
 
+	if (!rc && !*header_value(rq->headers, rq->n_headers, "Content-Type"))
+		rc = add_header(list, "Content-Type:");		/* curl's own is for forms */
 	for (size_t i = 0; !rc && i < rq->n_headers; i++)
 		rc = strpbrk(rq->headers[i], "\r\n") ? -EINVAL : add_header(list, rq->headers[i]);
 	if (!rc && rq->authorization)
@@ -408,18 +425,30 @@ static int try_and_follow(struct http *h, const struct http_request *rq, uint64_
 	return rc;
 }
 
+static int try_and_check(struct http *h, const struct http_request *rq, uint64_t deadline_ms,
+			 struct http_response *rs, struct error *err)
+{
+	int rc = try_and_follow(h, rq, deadline_ms, rs, err);
+
+	if (rc || !rq->check)
+		return rc;
+	rc = rq->check(rq->check_arg, rs, err);
+	rs->transient = rc != 0;
+	return rc;
+}
+
 int http_perform(struct http *h, const struct http_request *rq, struct http_response *rs,
 		 struct error *err)
 {
 	unsigned budget = rq->deadline_ms ? rq->deadline_ms : DEFAULT_DEADLINE_MS;
 
 	*rs = (struct http_response){ .tries = 1 };
-	return try_and_follow(h, rq, clock_ms() + budget, rs, err);
+	return try_and_check(h, rq, clock_ms() + budget, rs, err);
 }
 
 static void pause_between_tries(struct http *h, uint64_t ms)
 {
-	for (; ms && !atomic_load(&h->cancelled); ms -= ms < 100 ? ms : 100)
+	for (; ms && !atomic_load(&h->cancelled) && !is_over(h); ms -= ms < 100 ? ms : 100)
 		sleep_ms(ms < 100 ? ms : 100);
 }
 
@@ -438,11 +467,11 @@ int http_send(struct http *h, const struct http_request *rq, struct http_respons
 	retry_start(&r, rq->max_tries ? rq->max_tries : 6,
 		    rq->deadline_ms ? rq->deadline_ms : DEFAULT_DEADLINE_MS);
 	for (*rs = (struct http_response){ 0 };;) {
-		rc = try_and_follow(h, rq, r.deadline_ms, rs, err);
+		rc = try_and_check(h, rq, r.deadline_ms, rs, err);
 		rs->tries = r.tries + 1;
 		if (rc ? !rs->transient : !worth_retry(rq, rs->status))
 			return rc;
-		wait = retry_next(&r, rs->retry_after_s);
+		wait = is_over(h) ? -1 : retry_next(&r, rs->retry_after_s);
 		if (wait < 0)
 			return rc;
 		atomic_fetch_add(&h->retries, 1);

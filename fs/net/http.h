@@ -32,6 +32,12 @@ struct http_options {
 	uint64_t max_bandwidth;		/* bytes a second received, all requests together; 0: any */
 };
 
+struct http_response;
+
+/* Looks at an answer, whatever its status: 0, or -errno with words when it is not what a server
+ * may send, which http_send() takes for a fault of transport: it tries again. */
+typedef int http_check_fn(void *arg, const struct http_response *rs, struct error *err);
+
 struct http_request {
 	const char *method;		/* NULL: GET */
 	const char *url;
@@ -49,6 +55,8 @@ struct http_request {
 	void *into;			/* the body of a 2xx answer goes here, at most max_body; else allocated */
 	size_t max_body;		/* a longer answer is an error; 0: 1 MiB */
 	unsigned max_redirects;		/* GET and HEAD without credentials only; 0: none */
+	http_check_fn *check;		/* NULL: none */
+	void *check_arg;
 };
 
 struct http_response {
@@ -69,6 +77,8 @@ struct http *http_new(const struct http_options *o, struct error *err);	/* o is 
 void http_free(struct http *h);		/* no call may be under way */
 /* Make calls under way and later ones end with -ECANCELED soon. */
 void http_cancel(struct http *h);
+/* Whatever is asked from now on, and what is under way, ends within so many milliseconds. */
+void http_hurry(struct http *h, unsigned ms);
 
 /* One exchange.  0 when an answer came, whatever its status; else -EHOSTUNREACH
  * (no connection, TLS refused, broken off), -ETIMEDOUT, -EMSGSIZE (answer too

@@ -19,6 +19,7 @@ struct http {
 	CURLSH *share;			/* DNS answers and TLS sessions */
 	pthread_mutex_t share_lock[CURL_LOCK_DATA_LAST];
 	_Atomic bool cancelled;
+	_Atomic uint64_t end_ms;	/* clock_ms() after which nothing goes on; 0: no such time */
 	_Atomic uint64_t requests, failures, retries, bytes_in, bytes_out;
 };
 
