@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LAST_WORDS_MS 5000	/* to take the records back, once nobody reads any more */
+
 struct readers {
 	struct vault *vault;
 	pthread_mutex_t lock;		/* guards all below */
@@ -103,6 +105,7 @@ void readers_free(struct readers *r)
 	r->stop = true;
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
+	store_hurry(vault_store(r->vault), LAST_WORDS_MS);
 	if (r->running)
 		pthread_join(r->thread, NULL);
 	for (size_t i = 0; i < r->n; i++)

@@ -269,6 +269,11 @@ static int ahead_now(struct store *st, int64_t *seconds, struct error *err)
 	return store_now(lower_of(st), seconds, err);
 }
 
+static void ahead_hurry(struct store *st, unsigned ms)
+{
+	store_hurry(((struct ahead *)st)->lower, ms);
+}
+
 static void ahead_free(struct store *st)
 {
 	struct ahead *s = (struct ahead *)st;
@@ -281,7 +286,8 @@ static void ahead_free(struct store *st)
 
 static const struct store_ops ahead_ops = {
 	.scheme = "ahead", .get = ahead_get, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
-	.remove = ahead_remove, .now = ahead_now, .expect = ahead_expect, .free = ahead_free,
+	.remove = ahead_remove, .now = ahead_now, .expect = ahead_expect,
+	.hurry = ahead_hurry, .free = ahead_free,
 };
 
 struct store *store_ahead_new(struct store *lower_taken, struct error *err)

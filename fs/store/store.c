@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/store/store.h"
+#include "fs/store/address.h"
+#include "fs/store/azblob.h"
 #include "fs/store/dir.h"
 
 #include <errno.h>
@@ -35,22 +37,45 @@ static int check_name(const char *name, struct error *err)
 	return store_name_ok(name) ? 0 : error_set(err, EINVAL, "not an object's name");
 }
 
+static struct store *unknown(const char *url, struct error *err)
+{
+	error_set(err, ENOTSUP, "no such kind of store: %.*s", (int)strcspn(url, ":"), url);
+	error_next(err, "A vault is a directory, az://ACCOUNT/CONTAINER, s3://BUCKET or https://HOST/PATH.");
+	return NULL;
+}
+
+struct store *store_open_with(const char *url, bool create, const struct store_options *o,
+			      struct error *err)
+{
+	static const struct store_options none;
+
+	if (!o)
+		o = &none;
+	switch (store_kind_of(url)) {
+	case STORE_DIR:
+		return store_dir_open(strncmp(url, "file://", 7) ? url : url + 7, create, err);
+	case STORE_AZ:
+		return store_azblob_open(url, create, o, err);
+	default:
+		return unknown(url, err);
+	}
+}
+
 struct store *store_open(const char *url, bool create, struct error *err)
 {
-	const char *colon = strstr(url, "://");
-
-	if (colon && strncmp(url, "file://", 7)) {
-		error_set(err, ENOTSUP, "no such kind of store: %.*s", (int)(colon - url), url);
-		error_next(err, "A vault is a directory.");
-		return NULL;
-	}
-	return store_dir_open(colon ? url + 7 : url, create, err);
+	return store_open_with(url, create, NULL, err);
 }
 
 void store_free(struct store *st)
 {
 	if (st)
 		st->ops->free(st);
+}
+
+void store_hurry(struct store *st, unsigned ms)
+{
+	if (st->ops->hurry)
+		st->ops->hurry(st, ms);
 }
 
 int store_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,

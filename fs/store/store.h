@@ -13,6 +13,9 @@
 
 #include "crypto/cleanup.h"
 #include "crypto/error.h"
+#include "crypto/secret.h"
+#include "fs/net/azure_token.h"
+#include "fs/net/http.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +53,7 @@ struct store_ops {
 	int  (*now)(struct store *st, int64_t *seconds, struct error *err);	/* the store's clock */
 	/* What store_expect() says; NULL: it makes no difference. */
 	void (*expect)(struct store *st, enum store_expect what, const char *name);
+	void (*hurry)(struct store *st, unsigned ms);	/* NULL: nothing can last */
 	void (*free)(struct store *st);
 };
 
@@ -58,10 +62,28 @@ struct store {			/* first member of every implementation's struct */
 	bool conditional_put;	/* PUT_NEW is atomic against other writers */
 };
 
-/* A path, or a URL of a scheme that is compiled in.  create: make the folder.
- * NULL with words: ENOENT, EACCES, ENOTSUP (unknown scheme), … */
-struct store *store_open(const char *url, bool create, struct error *err);
+/* How remote stores are reached.  NULL and 0: the environment's word, or the
+ * default.  All of it is copied by those who open with it. */
+struct store_options {
+	struct http_options http;
+	unsigned deadline_ms;		/* for one request, beside what its bytes take; 0: 60,000 */
+	const char *endpoint;		/* instead of the cloud's own */
+	const struct secret *sas;	/* Azure: a SAS at hand, else one of the three files */
+	const char *sas_file, *account_key_file, *token_file;
+	const struct token_options *token;	/* Azure: how to get a token otherwise */
+	const char *s3_credentials_file, *s3_region;
+};
+
+/* A path, or an address as fs/store/address.h tells.  create: make the folder
+ * or container.  o NULL: defaults.
+ * NULL with words: ENOENT, EACCES, EINVAL, ENOTSUP (unknown scheme), … */
+struct store *store_open_with(const char *url, bool create, const struct store_options *o,
+			      struct error *err);
+struct store *store_open(const char *url, bool create, struct error *err);	/* with defaults */
 void store_free(struct store *st);
+/* Who is about to end does not wait for a store that is gone: all calls from
+ * now on, and those under way, are over within so many milliseconds. */
+void store_hurry(struct store *st, unsigned ms);
 
 /* 0, or -ENOENT, -EEXIST, -EACCES, -ENOSPC, -EROFS (no put here), -EINVAL (bad name), -EIO,
  * -EHOSTUNREACH, -ETIMEDOUT. */

@@ -4,6 +4,7 @@
 #include "fs/keys/keyfile.h"
 #include "fs/vault/segment.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/store_opening.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -105,11 +106,11 @@ static int run(const struct invocation *in)
 	struct store *st;
 	bool made = false;
 
-	if (vault_is_at(in->operands[0]))
+	if (!store_is_remote(in->operands[0]) && vault_is_at(in->operands[0], in->options, NULL))
 		error_set(&err, EEXIST, "there is a vault here already");
 	else if (wanted(in->options, &want, &err) == 0 &&
 		 first_secret(in->options, &s, &bytes, &made, &err) == 0 &&
-		 (st = store_open(in->operands[0], true, &err)))
+		 (st = store_from_options(in->operands[0], true, in->options, &err)))
 		vault_init(st, &want, &s, slot, &v, &err);
 	if (!v) {
 		if (!err.object[0])

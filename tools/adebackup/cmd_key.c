@@ -2,6 +2,7 @@
 /* key list, add, remove: the keys that open a vault. */
 #include "fs/keys/keyfile.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/store_opening.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static int fail(const struct invocation *in, struct error *err)
 /* What is in the store's clear part: no key is needed. */
 static struct vault *open_clear(const struct invocation *in, struct error *err)
 {
-	struct store *st = store_open(in->operands[0], false, err);
+	struct store *st = store_from_options(in->operands[0], false, in->options, err);
 
 	return st ? vault_open(st, NULL, err) : NULL;
 }
@@ -58,7 +59,7 @@ const struct command cmd_key_list = {
 	.text = "Lists the vault's key slots: id, kind, epoch (how many keys of the vault it opens) and label. "
 		"No key is needed: use it to find out which key is wanted.",
 	.example = "  adebackup key list /backup",
-	.vault = true, .run = run_list,
+	.groups = G_STORE, .vault = true, .run = run_list,
 };
 
 static int count_new(const struct options *o)
@@ -197,7 +198,7 @@ static int run_remove(const struct invocation *in)
 	struct store *st;
 
 	if (vault_secret_from_options(in->options, &s, &bytes, &err) == 0 &&
-	    (st = store_open(in->operands[0], false, &err)))
+	    (st = store_from_options(in->operands[0], false, in->options, &err)))
 		v = vault_open(st, &s, &err);
 	if (!v || remove_slot(in, v, &s, &slot, &err) < 0)
 		return fail(in, &err);

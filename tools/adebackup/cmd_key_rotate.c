@@ -5,6 +5,7 @@
 #include "fs/vault/slot_paper.h"
 #include "fs/vault/vault_rotate.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/store_opening.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ static int open_given(const struct invocation *in, struct given *g, struct error
 	if (rc < 0)
 		return rc;
 	g->n = 1;
-	st = store_open(in->operands[0], false, err);
+	st = store_from_options(in->operands[0], false, in->options, err);
 	g->vault = st ? vault_open(st, &g->s[0], err) : NULL;
 	return g->vault ? 0 : -err->code;
 }

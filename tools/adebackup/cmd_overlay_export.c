@@ -149,8 +149,9 @@ static int prepare(struct job *j, struct blockdev **out, struct error *err)
 	if (!f)
 		return err->code ? -err->code : -EIO;
 	j->info = f->info;
-	rc = vault_is_at(spec) ? open_point(j, err)
-			       : opening_disk(&j->opening, spec, in->options, in->report, err);
+	rc = vault_is_at(spec, in->options, err);
+	if (rc >= 0)
+		rc = rc ? open_point(j, err) : opening_disk(&j->opening, spec, in->options, in->report, err);
 	if (rc)
 		return rc;
 	c.identity = j->identity[0] ? j->identity : NULL;

@@ -4,6 +4,7 @@
 #include "tools/adebackup/command.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
+#include "tools/lib/store_opening.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -222,7 +223,7 @@ static int prepare(struct job *j, struct verify *q, struct error *err)
 
 	j->faults = json_array();
 	if (options_has(o, OPT_NO_KEY))
-		j->store = store_open(j->in->operands[0], false, err);
+		j->store = store_from_options(j->in->operands[0], false, o, err);
 	else
 		j->vault = vault_from_options(j->in->operands[0], o, err);
 	if (!j->faults || (!j->store && !j->vault))

@@ -3,6 +3,7 @@
 #include "fs/util/log.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/process.h"
+#include "tools/lib/spec_secrets.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -92,7 +93,7 @@ static bool asks_for_json(int argc, char **argv)
 	return false;
 }
 
-static int run(const struct command *c, int argc, char **argv)
+static int run(const struct command *c, int argc, char **argv, const struct spec_secrets *secrets)
 {
 	AUTO(free) char **all = calloc((size_t)argc + 2, sizeof(*all));
 	AUTO(options_free) struct options *o = options_new(c->groups);
@@ -101,6 +102,8 @@ static int run(const struct command *c, int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int first = 0, rc;
 
+	if (o)
+		options_set_secrets(o, secrets);
 	if (!o || !all)
 		rc = error_set(&err, ENOMEM, "out of memory");
 	else
@@ -115,6 +118,7 @@ static int run(const struct command *c, int argc, char **argv)
 		command_print_help(c);
 		return EXIT_DONE;
 	}
+	spec_secrets_warn(secrets, &r);
 	take_operands(&in, argc - first, argv + first, all);
 	if (check_operands(c, in.n_operands, in.operands, &err))
 		return report_error(&r, &err);
@@ -123,11 +127,13 @@ static int run(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	__attribute__((cleanup(spec_secrets_clear_cleanup))) struct spec_secrets secrets = { .n = 0 };
 	struct report r = { .program = "adebackup" };
 	struct error err = ERROR_INIT;
 	const struct command *c;
 	int words, rc = process_init();
 
+	spec_secrets_take(&secrets, argc, argv);
 	log_init("adebackup", LOG_LEVEL_INFO);
 	if (rc) {
 		error_set(&err, -rc, "cannot start: %s", strerror(-rc));
@@ -148,5 +154,5 @@ int main(int argc, char **argv)
 	}
 	r.json = asks_for_json(argc, argv);
 	c = command_find(argc - 1, argv + 1, &words);
-	return c ? run(c, argc - words, argv + words) : refuse_command(&r, argv[1]);
+	return c ? run(c, argc - words, argv + words, &secrets) : refuse_command(&r, argv[1]);
 }

@@ -3,10 +3,12 @@
 #include "fs/mount/mounttable.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/session.h"
+#include "fs/net/reload.h"
 #include "fs/util/log.h"
 #include "tools/lib/daemon.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/overlay_option.h"
+#include "tools/lib/store_opening.h"
 #include "tools/lib/vault_mounting.h"
 #include "tools/lib/vault_opening.h"
 
@@ -44,10 +46,14 @@ static int owner_from(const struct options *o, struct tree_owner *owner, struct 
 static struct tree *open_tree(struct job *j, struct error *err)
 {
 	struct tree_owner owner;
+	int vault;
 
 	if (owner_from(j->req->options, &owner, err))
 		return NULL;
-	if (vault_is_at(j->source))
+	vault = vault_is_at(j->source, j->req->options, err);
+	if (vault < 0)
+		return NULL;
+	if (vault)
 		return vault_mounting_tree(&j->vault, j->source, j->req->at, j->req->options, j->report,
 					   &owner, err);
 	if (j->req->at) {
@@ -111,6 +117,8 @@ static int serve(struct job *j, struct error *err)
 			printf("%s: %s opens, not mounted.\n", j->report->program, j->source);
 		return 0;
 	}
+	if (j->daemon.background || !isatty(STDIN_FILENO))
+		reload_on_sighup();
 	s = session_new(tree, &opts, err);
 	if (!s)
 		return -EIO;
@@ -124,10 +132,10 @@ static int serve(struct job *j, struct error *err)
 	return -err->code;
 }
 
-/* What the mount table shows: an absolute path. */
+/* What the mount table shows: an absolute path, or the address. */
 static char *source_name(const char *spec, struct error *err)
 {
-	char *path = *spec == '/' ? strdup(spec) : realpath(spec, NULL);
+	char *path = *spec == '/' || store_is_remote(spec) ? strdup(spec) : realpath(spec, NULL);
 	int code = errno;
 
 	if (path)

@@ -32,20 +32,20 @@ OPTION(KEYSTORE_KEY, "keystore-key", "FILE", G_KEYS | G_KEYSTORE,
        "the key file that opens a local key store")
 OPTION(KEYSTORE_PIN_FILE, "keystore-pin-file", "FILE", G_KEYS | G_KEYSTORE,
        "the PIN of a PKCS#11 token or the passphrase of an encrypted PEM file")
-OPTION(CA_FILE, "ca-file", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(CA_FILE, "ca-file", "FILE", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "certificates of the authorities that servers are trusted by, instead of the system's")
-OPTION(AZURE_TENANT, "azure-tenant", "ID", G_KEYS | G_KEYSTORE, "the tenant to sign in to")
-OPTION(AZURE_CLIENT_ID, "azure-client-id", "ID", G_KEYS | G_KEYSTORE,
+OPTION(AZURE_TENANT, "azure-tenant", "ID", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE, "the tenant to sign in to")
+OPTION(AZURE_CLIENT_ID, "azure-client-id", "ID", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "the application, or the managed identity, to sign in as")
-OPTION(AZURE_CLIENT_SECRET_FILE, "azure-client-secret-file", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(AZURE_CLIENT_SECRET_FILE, "azure-client-secret-file", "FILE", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "its secret")
-OPTION(AZURE_CLIENT_CERT, "azure-client-cert", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(AZURE_CLIENT_CERT, "azure-client-cert", "FILE", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "its private key and certificate, PEM")
 OPTION(AZURE_TOKEN_FILE, "azure-token-file", "FILE", G_KEYS | G_KEYSTORE,
        "a bearer token for the Key Vault; read again when it is refused")
 OPTION(AZURE_TOKEN_COMMAND, "azure-token-command", "COMMAND", G_KEYS | G_KEYSTORE,
        "prints such a token, as `az account get-access-token --resource https://vault.azure.net` does")
-OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_KEYS | G_KEYSTORE,
+OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "where tokens come from (https://login.microsoftonline.com)")
 OPTION(SECRET_URL, "secret-url", "URL", G_KEYS,
        "the secret that holds the key, or its NAME[/VERSION]; without it all secrets tagged as "
@@ -79,6 +79,26 @@ OPTION(NEW_VAULT_PASSPHRASE_FILE, "new-vault-passphrase-file", "FILE", G_NEWKEY,
        "the passphrase to add, without the line's end")
 OPTION(LABEL, "label", "TEXT", G_NEWKEY, "words for people, to tell the key by")
 OPTION(PAPER, "paper", NULL, G_PAPER, "in four lines with checks, to be printed and typed again")
+
+/* Vaults in object storage. */
+OPTION(SAS_FILE, "sas-file", "FILE", G_VAULT | G_STORE,
+       "a SAS for the container or the storage account; read again when it is refused and on SIGHUP")
+OPTION(ACCOUNT_KEY_FILE, "account-key-file", "FILE", G_VAULT | G_STORE,
+       "the storage account's key in base64, or a connection string")
+OPTION(TOKEN_FILE, "token-file", "FILE", G_VAULT | G_STORE,
+       "a bearer token for https://storage.azure.com; read again when it is refused and on SIGHUP")
+OPTION(S3_CREDENTIALS_FILE, "s3-credentials-file", "FILE", G_VAULT | G_STORE,
+       "access key and secret key for S3, as in ~/.aws/credentials, which is the default")
+OPTION(S3_REGION, "s3-region", "TEXT", G_VAULT | G_STORE,
+       "the bucket's region ($AWS_REGION, else us-east-1)")
+OPTION(ENDPOINT, "endpoint", "URL", G_VAULT | G_STORE,
+       "where the store is instead of the cloud's own address: Azurite, a sovereign cloud, an S3 of yours")
+OPTION(ALLOW_HTTP, "allow-http", NULL, G_VAULT | G_STORE,
+       "let plain http go to other machines too; never a bearer token")
+OPTION(MAX_REQUESTS, "max-requests", "N", G_VAULT | G_STORE,
+       "requests to a store at once (64)")
+OPTION(MAX_BANDWIDTH, "max-bandwidth", "SIZE", G_VAULT | G_STORE,
+       "bytes a second received from a store, all requests together (no limit)")
 
 /* A new vault. */
 OPTION(NAME, "name", "TEXT", G_NEWVAULT, "the vault's name, for people")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/options.h"
 #include "tools/lib/mount_options.h"
+#include "tools/lib/spec_secrets.h"
 #include "tools/lib/values.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_NEWVAULT, "a new vault" },
 	{ G_NEWKEY, "a new key of a vault" },
 	{ G_PAPER, "a key on paper" },
+	{ G_STORE, "vaults in object storage" },
 	{ G_VAULT, "vault keys" },
 	{ G_PUBLIC, "RSA keys" },
 	{ G_KEYS, "disks and volume keys" },
@@ -54,6 +56,7 @@ struct options {
 	struct set_option *set;
 	size_t n;
 	char *kernel;		/* "" at least */
+	const struct spec_secrets *secrets;	/* NULL: none */
 };
 
 char option_letter(enum option_id id)
@@ -228,6 +231,16 @@ int options_gid(const struct options *o, enum option_id id, unsigned *gid, struc
 	const char *value = options_get(o, id);
 
 	return value ? value_gid(value, gid, err) : 0;
+}
+
+void options_set_secrets(struct options *o, const struct spec_secrets *secrets)
+{
+	o->secrets = secrets;
+}
+
+const struct secret *options_sas(const struct options *o, const char *spec)
+{
+	return o->secrets ? spec_secrets_find(o->secrets, spec) : NULL;
 }
 
 const char *options_kernel(const struct options *o)

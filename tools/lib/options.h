@@ -38,6 +38,7 @@ enum option_group {
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
 	G_PAPER	 = 1 << 22,	/* puts a key on paper */
 	G_EXPORT = 1 << 14,	/* writes an overlay's disk */
+	G_STORE	 = 1 << 24,	/* reaches a store without a vault's key; G_VAULT takes these options too */
 };
 
 enum option_id {
@@ -71,6 +72,8 @@ size_t option_home(enum option_id id);
 char option_letter(enum option_id id);
 
 struct options;
+struct spec_secrets;
+struct secret;
 
 /* groups: those that the command takes; others are refused by name.
  * NULL: no memory. */
@@ -106,6 +109,11 @@ uint64_t options_number(const struct options *o, enum option_id id, uint64_t oth
 /* Values declared USER and GROUP, by name or number.  0 or -ENOENT with words. */
 int options_uid(const struct options *o, enum option_id id, unsigned *uid, struct error *err);
 int options_gid(const struct options *o, enum option_id id, unsigned *gid, struct error *err);
+
+/* SAS that were cut out of the program's arguments: borrowed for the life of o. */
+void options_set_secrets(struct options *o, const struct spec_secrets *secrets);
+/* That of this address; NULL: it had none.  Borrowed. */
+const struct secret *options_sas(const struct options *o, const char *spec);
 
 /* What of -o is for the kernel: "nosuid,noexec", "" if nothing. */
 const char *options_kernel(const struct options *o);

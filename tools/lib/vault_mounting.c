@@ -4,6 +4,7 @@
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
+#include "tools/lib/store_opening.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static int take_operand(struct vault_mounting *m, const char *at, struct vault_v
 /* What the first look at a vault reads is on the way at once. */
 static struct vault *open_vault(const char *source, const struct options *o, struct error *err)
 {
-	struct store *st = store_ahead_new(store_open(source, false, err), err);
+	struct store *st = store_ahead_new(store_from_options(source, false, o, err), err);
 
 	if (!st)
 		return NULL;

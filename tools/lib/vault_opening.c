@@ -2,6 +2,7 @@
 #include "tools/lib/vault_opening.h"
 #include "fs/keys/keyfile.h"
 #include "tools/lib/prompt.h"
+#include "tools/lib/store_opening.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ struct vault *vault_from_store(struct store *st_taken, const char *vault, const 
 
 struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err)
 {
-	struct store *st = store_open(vault, false, err);
+	struct store *st = store_from_options(vault, false, o, err);
 
 	if (st)
 		return vault_from_store(st, vault, o, err);
@@ -73,10 +74,26 @@ struct vault *vault_from_options(const char *vault, const struct options *o, str
 	return NULL;
 }
 
-bool vault_is_at(const char *path)
+static bool names_vault_key(const struct options *o)
 {
-	AUTO(store_free) struct store *st = store_open(path, false, NULL);
-	struct object o;
+	return options_has(o, OPT_VAULT_KEY) || options_has(o, OPT_VAULT_PASSPHRASE_FILE) ||
+	       options_has(o, OPT_VAULT_RSA_KEY);
+}
 
-	return st && store_stat(st, "vault", &o, NULL) == 0;
+int vault_is_at(const char *spec, const struct options *o, struct error *err)
+{
+	bool remote = store_is_remote(spec);
+	struct error why = ERROR_INIT;
+	struct object vault;
+	AUTO(store_free) struct store *st = NULL;
+	int rc;
+
+	if (remote && names_vault_key(o))
+		return 1;
+	st = store_from_options(spec, false, o, &why);
+	rc = st ? store_stat(st, "vault", &vault, &why) : why.code ? -why.code : -EIO;
+	if (rc == 0 || rc == -ENOENT || !remote)
+		return rc == 0;
+	error_copy(err, &why);
+	return rc;
 }

@@ -21,7 +21,9 @@ struct vault *vault_from_options(const char *vault, const struct options *o, str
 /* The same of a store that is open; taken. */
 struct vault *vault_from_store(struct store *st_taken, const char *vault, const struct options *o, struct error *err);
 
-/* Does path hold a vault?  For commands that take a disk image or a vault. */
-bool vault_is_at(const char *path);
+/* Does spec hold a vault?  For commands that take a disk image or a vault.  A
+ * remote address with a vault's key beside it is taken for one without asking.
+ * 1, 0, or -errno with words: the store cannot be reached. */
+int vault_is_at(const char *spec, const struct options *o, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "tools/lib/help.h"
 #include "tools/lib/mounting.h"
 #include "tools/lib/process.h"
+#include "tools/lib/spec_secrets.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -94,6 +95,7 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
+	__attribute__((cleanup(spec_secrets_clear_cleanup))) struct spec_secrets secrets = { .n = 0 };
 	struct report report = { .program = "mount.adebackup", .mount_bits = true };
 	struct mount_request req = { 0 };
 	struct error err = ERROR_INIT;
@@ -101,11 +103,13 @@ int main(int argc, char **argv)
 	int rc = process_init();
 	AUTO(options_free) struct options *o = options_new(G_KEYS | G_VAULT | G_MOUNT);
 
+	spec_secrets_take(&secrets, argc, argv);
 	log_init("mount.adebackup", LOG_LEVEL_INFO);
 	if (rc || !o) {
 		error_set(&err, rc ? -rc : ENOMEM, "cannot start: %s", strerror(rc ? -rc : ENOMEM));
 		return report_error(&report, &err);
 	}
+	options_set_secrets(o, &secrets);
 	if (parse(&f, o, argc, argv, &err))
 		return report_error(&report, &err);
 	if (f.version) {
@@ -117,6 +121,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	report.quiet = options_has(o, OPT_QUIET);
+	spec_secrets_warn(&secrets, &report);
 	req = (struct mount_request){ .spec = argv[optind], .dir = argv[optind + 1],
 				      .options = o, .mount_ns = f.mount_ns,
 				      .fake = f.fake, .verbose = f.verbose };

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/store/remote.h"
+#include "fs/net/http_date.h"
+#include "fs/net/retry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CLOCK_KEPT_MS 60000
+#define SLOWEST (128u << 10)		/* bytes a second that a deadline allows for */
+
+void range_text(const struct range *r, char out[64])
+{
+	snprintf(out, 64, "bytes=%" PRIu64 "-%" PRIu64, r->off, r->off + r->len - 1);
+}
+
+/* "bytes 0-99/1000" */
+static bool content_range(const char *text, uint64_t *from, uint64_t *to, uint64_t *total)
+{
+	int end = 0;
+
+	return text && strlen(text) < 80 &&
+	       sscanf(text, "bytes %19" SCNu64 "-%19" SCNu64 "/%19" SCNu64 "%n", from, to, total, &end) == 3 &&
+	       !text[end];
+}
+
+static int wrong(struct error *err, const struct range *r, const char *what)
+{
+	return error_set(err, EIO, "the server sent %s when asked for bytes %" PRIu64 " to %" PRIu64, what, r->off,
+			 r->off + r->len - 1);
+}
+
+int check_range(void *arg, const struct http_response *rs, struct error *err)
+{
+	struct range *r = arg;
+	uint64_t from, to;
+
+	r->got = 0;
+	if (rs->status == 416)
+		return 0;
+	if (rs->status == 200) {	/* no ranges here: good for the whole alone */
+		r->total = rs->len;
+		r->got = rs->len < r->len ? rs->len : r->len;
+		return r->off ? wrong(err, r, "the whole object") : 0;
+	}
+	if (rs->status != 206)
+		return 0;
+	if (!content_range(http_header(rs, "content-range"), &from, &to, &r->total))
+		return wrong(err, r, "no Content-Range");
+	if (from != r->off || to < from || to - from >= r->len || to >= r->total)
+		return wrong(err, r, "another range");
+	if (rs->len != to - from + 1)
+		return wrong(err, r, "fewer or more bytes than it says");
+	if (rs->len < r->len && to + 1 != r->total)
+		return wrong(err, r, "less than there is");
+	r->got = rs->len;
+	return 0;
+}
+
+unsigned remote_deadline_ms(unsigned base_ms, size_t len)
+{
+	uint64_t ms = (base_ms ? base_ms : 60000) + (uint64_t)len * 1000 / SLOWEST;
+
+	return ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
+}
+
+void remote_clock_init(struct remote_clock *c)
+{
+	*c = (struct remote_clock){ .seconds = 0 };
+	pthread_mutex_init(&c->lock, NULL);
+}
+
+void remote_clock_note(struct remote_clock *c, const struct http_response *rs)
+{
+	const char *date = http_header(rs, "date");
+	int64_t at;
+
+	if (!date || http_date_parse(date, &at))
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->seconds = at;
+	c->at_ms = clock_ms();
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool remote_clock_now(struct remote_clock *c, int64_t *seconds)
+{
+	uint64_t passed;
+	bool known;
+
+	pthread_mutex_lock(&c->lock);
+	passed = clock_ms() - c->at_ms;
+	known = c->seconds && passed < CLOCK_KEPT_MS;
+	*seconds = c->seconds + (int64_t)(passed / 1000);
+	pthread_mutex_unlock(&c->lock);
+	return known;
+}
+
+int remote_object(const struct http_response *rs, const char *name, struct object *out, struct error *err)
+{
+	const char *length = http_header(rs, "content-length"), *time = http_header(rs, "last-modified");
+	char *end = NULL;
+
+	errno = 0;
+	if (length && *length >= '0' && *length <= '9')
+		out->size = strtoull(length, &end, 10);
+	if (!end || *end || errno)
+		return error_set(err, EIO, "the server does not say how long it is");
+	out->time = 0;
+	if (time && http_date_parse(time, &out->time))
+		return error_set(err, EIO, "the server gives no time that can be read");
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	return 0;
+}
+
+int remote_each(const struct listing *l, const char *base, object_fn *fn, void *arg)
+{
+	size_t skip = strlen(base);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < l->n; i++) {
+		struct object o = { .size = l->at[i].size, .time = l->at[i].time };
+		const char *name = l->at[i].name;
+
+		if (strncmp(name, base, skip) || !store_name_ok(name + skip))
+			continue;
+		snprintf(o.name, sizeof(o.name), "%s", name + skip);
+		rc = fn(arg, &o);
+	}
+	return rc;
+}
+
+int remote_fail(struct error *err, const struct error *why)
+{
+	error_copy(err, why);
+	return why->code ? -why->code : -EIO;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside fs/store: what all stores behind HTTP share: the check of a range's
+ * answer, the store's clock, deadlines, and walking a paged list.
+ */
+#ifndef ADE_FS_STORE_REMOTE_H
+#define ADE_FS_STORE_REMOTE_H
+
+#include "fs/net/http.h"
+#include "fs/store/listing.h"
+#include "fs/store/store.h"
+
+#include <pthread.h>
+
+#define REMOTE_LIST_MAX (32u << 20)	/* bytes of one page of a list */
+
+/* The bytes that a GET asks for; check_range() fills in the rest. */
+struct range {
+	uint64_t off;
+	size_t len;		/* > 0 */
+	size_t got;		/* bytes in the body that are wanted */
+	uint64_t total;		/* of the object */
+};
+
+/* "bytes=OFF-END" for the header. */
+void range_text(const struct range *r, char out[64]);
+
+/* http_check_fn over struct range: a 200, 206 or 416 must be what was asked for. */
+int check_range(void *arg, const struct http_response *rs, struct error *err);
+
+/* Milliseconds for one request that moves len bytes: a minute, and what 128 KiB/s take. */
+unsigned remote_deadline_ms(unsigned base_ms, size_t len);
+
+/* What is known of the store's clock. */
+struct remote_clock {
+	pthread_mutex_t lock;
+	int64_t seconds;	/* 0: nothing yet */
+	uint64_t at_ms;		/* clock_ms() then */
+};
+
+void remote_clock_init(struct remote_clock *c);
+void remote_clock_note(struct remote_clock *c, const struct http_response *rs);
+/* From an answer of the last minute; false: ask the store. */
+bool remote_clock_now(struct remote_clock *c, int64_t *seconds);
+
+/* Size and time of an object from the headers of HEAD.  0 or -EIO. */
+int remote_object(const struct http_response *rs, const char *name, struct object *out, struct error *err);
+
+/* Hand the page's entries to fn: those below base, by their name without it,
+ * if that is an object's. */
+int remote_each(const struct listing *l, const char *base, object_fn *fn, void *arg);
+
+/* Words from `why` to err, -code. */
+int remote_fail(struct error *err, const struct error *why);
+
+#endif

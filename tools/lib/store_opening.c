@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/store_opening.h"
+#include "fs/store/address.h"
+
+#include <stdlib.h>
+
+struct store *store_from_options(const char *spec, bool create, const struct options *o, struct error *err)
+{
+	const char *bundle = getenv("AWS_CA_BUNDLE");
+	struct token_options token = {
+		.tenant = options_get(o, OPT_AZURE_TENANT),
+		.client_id = options_get(o, OPT_AZURE_CLIENT_ID),
+		.client_secret_file = options_get(o, OPT_AZURE_CLIENT_SECRET_FILE),
+		.client_cert_file = options_get(o, OPT_AZURE_CLIENT_CERT),
+		.authority = options_get(o, OPT_AZURE_AUTHORITY),
+	};
+	struct store_options so = {
+		.http = {
+			.ca_file = options_get(o, OPT_CA_FILE),
+			.allow_http = options_has(o, OPT_ALLOW_HTTP),
+			.max_requests = (unsigned)options_number(o, OPT_MAX_REQUESTS, 0),
+			.max_bandwidth = options_number(o, OPT_MAX_BANDWIDTH, 0),
+			.stall_ms = 20000,
+		},
+		.endpoint = options_get(o, OPT_ENDPOINT),
+		.sas = options_sas(o, spec),
+		.sas_file = options_get(o, OPT_SAS_FILE),
+		.account_key_file = options_get(o, OPT_ACCOUNT_KEY_FILE),
+		.token_file = options_get(o, OPT_TOKEN_FILE),
+		.token = &token,
+		.s3_credentials_file = options_get(o, OPT_S3_CREDENTIALS_FILE),
+		.s3_region = options_get(o, OPT_S3_REGION),
+	};
+
+	if (!so.http.ca_file && store_kind_of(spec) == STORE_S3 && bundle && *bundle)
+		so.http.ca_file = bundle;
+	if (so.http.max_requests > 1024)
+		so.http.max_requests = 1024;
+	return store_open_with(spec, create, &so, err);
+}
+
+bool store_is_remote(const char *spec)
+{
+	return store_kind_of(spec) != STORE_DIR;
+}
