@@ -39,6 +39,7 @@ void azure_settings_free(struct azure_settings *s)
 	}
 	free(s->secrets);
 	free(s->disks);
+	free(s->machine);
 	free(s->vm_name);
 	free(s->vm_size);
 	jval_free(s->document);
@@ -80,13 +81,19 @@ static bool have_url(const struct azure_settings *s, const char *url)
 	return false;
 }
 
+/* A template says "[parameters('secretUrl')]" where the value is not known yet. */
+static bool is_expression(const char *text)
+{
+	return text && *text == '[';
+}
+
 /* {"diskEncryptionKey":{"secretUrl",…},"keyEncryptionKey":{"keyUrl",…}} */
 static void take_pair(struct azure_settings *s, const struct jval *v)
 {
 	const char *url = jval_text(jval_path_ci(v, "diskEncryptionKey.secretUrl"));
 	struct ade_secret *a;
 
-	if (!url || have_url(s, url) || !(a = add_secret(s)))
+	if (!url || is_expression(url) || have_url(s, url) || !(a = add_secret(s)))
 		return;
 	a->secret_url = strdup(url);
 	a->secret_vault_id = dup_path(v, "diskEncryptionKey.sourceVault.id");
@@ -214,6 +221,8 @@ static int on_member(void *arg, const char *name, struct jval *v)
 		take_storage_profile(w->s, v);
 	else if (ends_with(name, "encryptionSettingsCollection"))
 		take_collection(w->s, v);
+	else if (!strcasecmp(name, "computerName") && jval_text(v) && !w->s->machine && !is_expression(jval_text(v)))
+		w->s->machine = dup_text(v);
 	else if (ends_with(name, "keyAndSecret"))
 		take_key_and_secret(w->s, v);
 	else if (ends_with(name, "OsDiskKeyAndSecretDetails"))
@@ -231,11 +240,25 @@ static int on_member(void *arg, const char *name, struct jval *v)
 	return 0;
 }
 
+/* The VM among several things in a list, or the VM that a disk says it is of. */
+static void take_name(struct azure_settings *s, const struct jval *v)
+{
+	const char *of = jval_get_text(v, "managedBy"), *slash = of ? strrchr(of, '/') : NULL;
+
+	if (!s->vm_name && jval_path_ci(v, "properties.storageProfile")) {
+		s->vm_name = dup_text(jval_get_ci(v, "name"));
+		s->vm_size = s->vm_size ? s->vm_size : dup_path(v, "properties.hardwareProfile.vmSize");
+	}
+	if (!s->machine && slash && slash[1] && strcasestr(of, "/virtualMachines/"))
+		s->machine = strdup(slash + 1);
+}
+
 static void walk_into(struct walk *w, const struct jval *v)
 {
 	if (w->depth == MAX_DEPTH)
 		return;
 	w->depth++;
+	take_name(w->s, v);
 	if (jval_is_object(v))
 		jval_each(v, on_member, w);
 	for (size_t i = 0; jval_is_array(v) && i < jval_len(v); i++)

@@ -4,8 +4,8 @@
  * pass), a disk model (encryptionSettingsCollection 1.0 and 1.1, or the old
  * encryptionSettings), blob metadata DiskEncryptionSettings, the config and
  * the encryption info that *Restore disks* leaves, a recovery point with
- * keyAndSecret, a dual-pass or single-pass whole export of any of them in a
- * list.  Hostile input: UTF-8 or UTF-16 of either order, with or without a
+ * keyAndSecret, a template, a list of any of them, the headers of a blob.
+ * Hostile input: UTF-8 or UTF-16 of either order, with or without a
  * byte order mark, NULs behind it, members in any case, nested or with dots in
  * their names.  What is not known is passed over; the text is kept whole.
  */
@@ -40,6 +40,7 @@ struct azure_disk {
 
 struct azure_settings {
 	char *vm_name, *vm_size;
+	char *machine;				/* the guest's own name (osProfile); NULL: not said */
 	enum ade_mechanism mechanism;
 	bool enabled, managed;			/* encryption on; managed disks */
 	struct ade_secret *secrets;
@@ -49,13 +50,18 @@ struct azure_settings {
 	struct jval *document;			/* all that was read, unknown members too */
 };
 
-/* Text in any encoding to JSON.  NULL: EBADMSG with words. */
+/* Text in any encoding to JSON; the headers of a blob to an object with their
+ * DiskEncryptionSettings.  NULL: EBADMSG with words. */
 struct jval *azure_json_parse(const void *data, size_t len, struct error *err);
 
 /* NULL: EBADMSG (no JSON), ENOENT (JSON that says nothing of a VM, disk or key), ENOMEM. */
 struct azure_settings *azure_settings_parse(const void *data, size_t len, struct error *err);
 struct azure_settings *azure_settings_load(const char *path, struct error *err);
 void azure_settings_free(struct azure_settings *s);
+
+/* The same document without what opens disks: SecretData and the Key Vault's
+ * backup blobs, wherever they stand, are null.  Owned by the caller; NULL: no memory. */
+struct jval *azure_redacted(const struct jval *doc);
 
 DEFINE_CLEANUP(struct azure_settings *, azure_settings_free);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 enum encoding { ENC_UTF8, ENC_UTF16LE, ENC_UTF16BE };
 
@@ -83,6 +84,30 @@ static size_t from_utf16(const uint8_t *p, size_t len, bool big, uint8_t *out)
 	return o;
 }
 
+/* "x-ms-meta-DiskEncryptionSettings: {…}" among the headers of a blob, as a HEAD request shows them. */
+static struct jval *from_headers(const char *text, size_t len, struct error *err)
+{
+	static const char name[] = "x-ms-meta-diskencryptionsettings:";
+	const char *end = text + len, *p = text;
+
+	for (; p < end; p++) {
+		const char *line_end = memchr(p, '\n', (size_t)(end - p));
+		size_t n = (size_t)((line_end ? line_end : end) - p);
+
+		if (n > sizeof(name) - 1 && !strncasecmp(p, name, sizeof(name) - 1)) {
+			AUTO(jval_free) struct jval *value =
+				jval_parse(p + sizeof(name) - 1, n - (sizeof(name) - 1), err);
+			AUTO(jval_free) struct jval *doc = value ? jval_object() : NULL;
+
+			if (!doc || jval_set(doc, "DiskEncryptionSettings", TAKE(value)) < 0)
+				return err && err->code ? NULL : error_null(err, ENOMEM, "no memory");
+			return TAKE(doc);
+		}
+		p += n;
+	}
+	return error_null(err, EBADMSG, "neither JSON nor the headers of an encrypted disk's blob");
+}
+
 struct jval *azure_json_parse(const void *data, size_t len, struct error *err)
 {
 	const uint8_t *p = data;
@@ -105,5 +130,7 @@ struct jval *azure_json_parse(const void *data, size_t len, struct error *err)
 		n--;
 	if (!n)
 		return error_null(err, EBADMSG, "no text in it");
-	return jval_parse(secret_bytes(text), n, err);
+	if (memchr("{[ \t\r\n", secret_bytes(text)[0], 6))
+		return jval_parse(secret_bytes(text), n, err);
+	return from_headers((const char *)secret_bytes(text), n, err);
 }

@@ -48,14 +48,16 @@ static int check_is_key(const struct keystore_secret *s, const struct secret *by
 	return -EBADMSG;
 }
 
-/* A pasted value may end in a line's end. */
-static size_t trimmed_len(const struct secret *value)
+/* Base64 in any spelling; a pasted value may be broken into lines.  NULL: it is none. */
+static struct secret *decode_value(const struct secret *value)
 {
-	size_t n = secret_len(value);
+	AUTO(secret_free) struct secret *text = secret_new(secret_len(value) + 1);
+	size_t n = 0;
 
-	while (n && strchr("\r\n \t", secret_bytes(value)[n - 1]))
-		n--;
-	return n;
+	for (size_t i = 0; text && i < secret_len(value); i++)
+		if (!memchr("\r\n \t", secret_bytes(value)[i], 4))
+			secret_data(text)[n++] = secret_bytes(value)[i];
+	return text ? base64_decode_secret((const char *)secret_bytes(text), n) : NULL;
 }
 
 /* The stores' own advice (recover it, …) is kept if there is one. */
@@ -103,7 +105,7 @@ int bek_open(struct keystores *stores, const struct keystore_secret *s, const st
 	enum wrap_state state = bek_wrap_state(s, hint ? hint->kek_url : NULL, &kek);
 	int rc;
 
-	bytes = base64_decode_secret((const char *)secret_bytes(s->value), trimmed_len(s->value));
+	bytes = decode_value(s->value);
 	if (!bytes) {
 		error_set(err, EBADMSG, "the secret's value is not base64");
 		error_object(err, "%s", *s->url ? s->url : s->name);
@@ -136,12 +138,31 @@ static void warn_of_expiry(const struct keystore_secret *s, struct error *warnin
 	error_next(warning, "renew it before somebody removes it");
 }
 
-/* From a store, else the copy that came with the settings. */
+static int get_newest(struct keystores *stores, const struct key_ref *ref, struct keystore_secret *out,
+		      struct error *warning)
+{
+	struct key_ref newest = *ref;
+	int rc;
+
+	newest.version[0] = '\0';
+	rc = *ref->version ? keystores_get(stores, &newest, out, NULL) : -ENOENT;
+	if (rc)
+		return -ENOENT;
+	error_set(warning, ENOENT, "the version %s of the secret is gone; the newest is tried", ref->version);
+	error_object(warning, "%s", ref->name);
+	return 0;
+}
+
+/* From a store, else the copy that came with the settings, else a later version. */
 static int get_secret(struct keystores *stores, const struct key_ref *ref, const struct bek_hint *hint,
-		      struct keystore_secret *out, struct error *err)
+		      struct keystore_secret *out, struct error *err, struct error *warning)
 {
 	int rc = keystores_get(stores, ref, out, err);
 
+	if (rc == -ENOENT && (!hint || !hint->secret_data) && get_newest(stores, ref, out, warning) == 0) {
+		error_clear(err);
+		return 0;
+	}
 	if (rc != -ENOENT || !hint || !hint->secret_data)
 		return rc;
 	keystore_secret_clear(out);
@@ -173,7 +194,7 @@ static int note_wrapped(const struct keystore_secret *s, const struct bek_hint *
 
 	if (bek_wrap_state(s, hint ? hint->kek_url : NULL, &kek) != BEK_WRAPPED)
 		return 0;
-	bytes = base64_decode_secret((const char *)secret_bytes(s->value), trimmed_len(s->value));
+	bytes = decode_value(s->value);
 	if (!bytes || secret_len(bytes) > sizeof(w.bytes) || strlen(kek) >= sizeof(w.kek_url))
 		return 0;
 	snprintf(w.kek_url, sizeof(w.kek_url), "%s", kek);
@@ -192,7 +213,7 @@ static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 	AUTO(secret_free) struct secret *bytes = NULL;
 	const char *file;
 	char name[256];
-	int rc = get_secret(stores, ref, hint, &s, err);
+	int rc = get_secret(stores, ref, hint, &s, err, warning);
 
 	if (!rc && s.managed) {
 		error_set(err, ENOTSUP, "the secret belongs to a certificate; ADE does not support that");
@@ -225,14 +246,28 @@ int bek_fetch(struct keystores *stores, const struct bek_hint *hint, struct audi
 struct candidates {
 	struct key_ref *ref;
 	size_t n, max;
+	const char *machine;		/* NULL: of any */
+	bool of_machine;		/* those that are here are its own */
 };
+
+/* Its own secrets push out the others. */
+static bool is_wanted(struct candidates *c, const struct keystore_secret *s)
+{
+	const char *tag = keystore_secret_tag(s, TAG_MACHINE);
+	bool own = c->machine && tag && !strcasecmp(tag, c->machine);
+
+	if (own && !c->of_machine)
+		c->n = 0;
+	c->of_machine |= own;
+	return own || !c->of_machine;
+}
 
 static int collect(void *arg, const struct keystore_secret *s)
 {
 	struct candidates *c = arg;
 	struct key_ref *r;
 
-	if (!bek_is_candidate(s) || !s->enabled || c->n == c->max)
+	if (!bek_is_candidate(s) || !s->enabled || !is_wanted(c, s) || c->n == c->max)
 		return 0;
 	r = reallocarray(c->ref, c->n + 1, sizeof(*r));
 	if (!r)
@@ -247,10 +282,10 @@ static int collect(void *arg, const struct keystore_secret *s)
 	return 0;
 }
 
-int bek_fetch_candidates(struct keystores *stores, size_t max, struct audit *audit,
+int bek_fetch_candidates(struct keystores *stores, const char *machine, size_t max, struct audit *audit,
 			 struct keyring *ring, struct error *err, struct error *warning)
 {
-	struct candidates c = { .max = max };
+	struct candidates c = { .max = max, .machine = machine && *machine ? machine : NULL };
 	struct error first = ERROR_INIT, now = ERROR_INIT;
 	size_t opened = 0;
 	int rc = keystores_list(stores, collect, &c, err);

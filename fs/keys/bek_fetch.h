@@ -45,13 +45,16 @@ bool bek_is_candidate(const struct keystore_secret *s);
 int bek_open(struct keystores *stores, const struct keystore_secret *s, const struct bek_hint *hint,
 	     struct audit *audit, struct secret **out, struct error *err);
 
-/* Get, open and add to the ring.  warning (may be NULL): expired, though it opened. */
+/* Get, open and add to the ring.  A version that is gone (a restored secret
+ * has a new one) is answered by secret_data, else by the newest enabled one.
+ * warning (may be NULL): that, or expired, though it opened. */
 int bek_fetch(struct keystores *stores, const struct bek_hint *hint, struct audit *audit,
 	      struct keyring *ring, struct error *err, struct error *warning);
 
-/* Every candidate of the stores, at most max.  What cannot be got is passed
- * over; when nothing at all came of it, the first refusal is the error. */
-int bek_fetch_candidates(struct keystores *stores, size_t max, struct audit *audit,
+/* Every candidate of the stores, at most max.  machine (may be NULL): those
+ * whose tag MachineName says so, if there are any.  What cannot be got is
+ * passed over; when nothing at all came of it, the first refusal is the error. */
+int bek_fetch_candidates(struct keystores *stores, const char *machine, size_t max, struct audit *audit,
 			 struct keyring *ring, struct error *err, struct error *warning);
 
 #endif

@@ -51,7 +51,7 @@ struct keystore *keystore_open(const char *spec, const struct keystore_options *
 		return keystore_keyvault_open(spec, o, err);
 	error_set(err, EINVAL, "unknown kind of key store");
 	error_object(err, "%.60s", spec);
-	error_next(err, "use local:DIR, https://NAME.vault.azure.net/, pem:FILE, pkcs11:URI or dir:DIR");
+	error_next(err, "use local:DIR, https://NAME.vault.azure.net/, azure, pem:FILE, pkcs11:URI or dir:DIR");
 	return NULL;
 }
 

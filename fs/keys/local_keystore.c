@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The local key store behind the key store interface. */
 #include "fs/keys/local.h"
+#include "fs/util/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,6 +130,13 @@ static int local_unwrap(struct keystore *ks, const struct key_ref *ref, enum wra
 		error_object(err, "%s/%s", ref->name, version);
 		return -EACCES;
 	}
+	if (jval_bool(jval_get(doc, "managed"), false)) {
+		error_set(err, ENOTSUP, "the key belongs to a certificate; ADE does not support that");
+		error_object(err, "%s/%s", ref->name, version);
+		return -ENOTSUP;
+	}
+	if (number(doc, "exp") && number(doc, "exp") <= (int64_t)time(NULL))
+		log_warning("the key %s/%s has expired; it is tried all the same", ref->name, version);
 	key = rsa_key_from_pem(pem ? pem : "", pem ? strlen(pem) : 0, NULL, &why);
 	rc = key ? rsa_key_unwrap(key, alg, wrapped, len, out, &why) : -why.code;
 	if (rc) {

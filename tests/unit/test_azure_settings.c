@@ -107,6 +107,39 @@ static void every_encoding_is_known_by_its_first_bytes(void **state)
 	check_encoding(bom, sizeof(be) + 1);
 }
 
+static void the_headers_of_a_blob_and_a_list_of_things_are_read(void **state)
+{
+	static const char headers[] = "HTTP/1.1 200 OK\r\nContent-Length: 512\r\n"
+		"X-Ms-Meta-DiskEncryptionSettings: {\"encryptionEnabled\":true,\"encryptionSettings\":"
+		"[{\"diskEncryptionKey\":{\"secretUrl\":\"" SECRET "\"}}]}\r\nx-ms-blob-type: PageBlob\r\n\r\n";
+	static const char list[] = "{\"value\":[{\"name\":\"os\",\"managedBy\":\"/x/virtualMachines/vm7\"},"
+		"{\"name\":\"vm1\",\"properties\":{\"hardwareProfile\":{\"vmSize\":\"A1\"},\"storageProfile\":{"
+		"\"osDisk\":{\"name\":\"os\",\"encryptionSettings\":{\"diskEncryptionKey\":"
+		"{\"secretUrl\":\"[parameters('secretUrl')]\"}}}}}}]}";
+	AUTO(azure_settings_free) struct azure_settings *h = azure_settings_parse(headers, sizeof(headers) - 1, NULL);
+	AUTO(azure_settings_free) struct azure_settings *l = azure_settings_parse(list, sizeof(list) - 1, NULL);
+
+	(void)state;
+	assert_true(h && l);
+	assert_int_equal(h->mechanism, ADE_SINGLE_PASS);
+	assert_string_equal(h->secrets[0].secret_url, SECRET);
+	assert_string_equal(l->vm_name, "vm1");
+	assert_string_equal(l->vm_size, "A1");
+	assert_string_equal(l->machine, "vm7");
+	assert_int_equal(l->n_secrets, 0);	/* a template's expression is no URL */
+}
+
+static void what_opens_disks_is_redacted_and_all_else_kept(void **state)
+{
+	static const char text[] = "{\"a\":[{\"SecretData\":\"c2VjcmV0\",\"b\":1}],\"keyBackupData\":{\"x\":\"c2VjcmV0\"}}";
+	AUTO(jval_free) struct jval *doc = jval_parse(text, strlen(text), NULL);
+	AUTO(jval_free) struct jval *kept = azure_redacted(doc);
+	AUTO(free) char *got = jval_print(kept, false);
+
+	(void)state;
+	assert_string_equal(got, "{\"a\":[{\"SecretData\":null,\"b\":1}],\"keyBackupData\":null}");
+}
+
 static void nonsense_has_an_answer(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -117,6 +150,8 @@ static void nonsense_has_an_answer(void **state)
 	assert_null(azure_settings_parse("\0\0\0\0", 4, &err));
 	assert_int_equal(err.code, EBADMSG);
 	assert_null(azure_settings_parse("", 0, &err));
+	assert_int_equal(err.code, EBADMSG);
+	assert_null(azure_settings_parse("HTTP/1.1 200 OK\r\n\r\n", 19, &err));
 	assert_int_equal(err.code, EBADMSG);
 	assert_null(azure_settings_parse("{\0\"\0\x3d\xd8\"\0", 8, &err));
 	assert_int_equal(err.code, EBADMSG);
@@ -129,6 +164,8 @@ int main(void)
 		cmocka_unit_test(a_disk_of_the_oldest_api_is_read),
 		cmocka_unit_test(a_recovery_point_and_the_encryption_info_hold_the_values_too),
 		cmocka_unit_test(every_encoding_is_known_by_its_first_bytes),
+		cmocka_unit_test(the_headers_of_a_blob_and_a_list_of_things_are_read),
+		cmocka_unit_test(what_opens_disks_is_redacted_and_all_else_kept),
 		cmocka_unit_test(nonsense_has_an_answer),
 	};
 

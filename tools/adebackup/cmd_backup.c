@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/azure/settings.h"
 #include "fs/backup/proof.h"
 #include "fs/keys/keystore.h"
 #include "tools/adebackup/command.h"
@@ -99,19 +100,44 @@ static int take_keys(struct job *j, struct error *err)
 	return j->keys ? 0 : -err->code;
 }
 
-static struct jval *read_config(const struct options *o, struct error *err)
+static struct jval *read_config(const char *path, struct error *err)
 {
-	const char *path = options_get(o, OPT_VM_CONFIG);
 	AUTO(secret_free) struct secret *text = keyfile_read(path, CONFIG_MAX, err);
-	struct jval *config = text ? jval_parse(secret_bytes(text), secret_len(text), err) : NULL;
+	AUTO(jval_free) struct jval *doc =
+		text ? azure_json_parse(secret_bytes(text), secret_len(text), err) : NULL;
+	struct jval *kept;
 
-	if (config && !jval_is_object(config)) {
-		jval_free(TAKE(config));
+	if (doc && !jval_is_object(doc) && !jval_is_array(doc)) {
+		jval_free(TAKE(doc));
 		error_set(err, EBADMSG, "the description of the VM is no JSON object");
 	}
-	if (!config)
+	kept = doc ? azure_redacted(doc) : NULL;
+	if (doc && !kept)
+		error_set(err, ENOMEM, "out of memory");
+	if (!kept)
 		error_object(err, "%s", path);
-	return config;
+	return kept;
+}
+
+/* One description as it is; several, or a list, as Azure lists things.  What opens disks is left to the capsule. */
+static struct jval *read_configs(const struct options *o, struct error *err)
+{
+	AUTO(jval_free) struct jval *list = jval_array(), *whole = jval_object();
+	const char *path;
+
+	for (size_t i = 0; (path = options_nth(o, OPT_VM_CONFIG, i)); i++) {
+		struct jval *doc = read_config(path, err);
+
+		if (!doc)
+			return NULL;
+		if (!i && !options_nth(o, OPT_VM_CONFIG, 1) && jval_is_object(doc))
+			return doc;
+		if (jval_append(list, doc) < 0)
+			return error_null(err, ENOMEM, "out of memory");
+	}
+	if (jval_set(whole, "value", TAKE(list)) < 0)
+		return error_null(err, ENOMEM, "out of memory");
+	return TAKE(whole);
 }
 
 static int tell(void *arg, const struct backup_progress *p)
@@ -201,7 +227,7 @@ static int run(const struct invocation *in)
 		return report_error(in->report, &err);
 	}
 	if (options_has(in->options, OPT_VM_CONFIG))
-		opts.vm_config = config = read_config(in->options, &err);
+		opts.vm_config = config = read_configs(in->options, &err);
 	if (err.code || add_disks(&j, &err) || take_keys(&j, &err) ||
 	    !(v = vault_from_options(in->operands[0], in->options, &err)))
 		return report_error(in->report, &err);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/azure/find_keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_CANDIDATES 256
+#define MAX_VAULTS 16
+
+static int by_tags(const struct azure_settings *s, struct keystores *stores, struct audit *audit,
+		   struct keyring *ring, struct error *err, struct error *warning)
+{
+	const char *machine = s->machine ? s->machine : s->vm_name;
+	size_t before = keyring_count(ring);
+	int rc = bek_fetch_candidates(stores, machine, MAX_CANDIDATES, audit, ring, err, warning);
+
+	if (rc || keyring_count(ring) > before)
+		return rc;
+	return error_set(err, ENOENT, "no key store has a secret that is tagged as a disk's key");
+}
+
+/* The secrets that are named.  How many came; *why: the first that did not. */
+static size_t by_name(const struct azure_settings *s, struct keystores *stores, struct audit *audit,
+		      struct keyring *ring, struct error *why, struct error *warning)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < s->n_secrets; i++) {
+		struct bek_hint hint = { .secret_url = s->secrets[i].secret_url, .kek_url = s->secrets[i].kek_url,
+					 .secret_data = s->secrets[i].secret_data };
+		struct error now = ERROR_INIT;
+
+		if (bek_fetch(stores, &hint, audit, ring, &now, warning) == 0)
+			found++;
+		else if (!why->code)
+			error_copy(why, &now);
+	}
+	return found;
+}
+
+int azure_find_keys(const struct azure_settings *s, struct keystores *stores, struct audit *audit,
+		    struct keyring *ring, struct error *err, struct error *warning)
+{
+	struct error why = ERROR_INIT, none = ERROR_INIT;
+	size_t found = by_name(s, stores, audit, ring, &why, warning);
+
+	if (!found && !s->n_secrets)
+		return by_tags(s, stores, audit, ring, err, warning);
+	if (!found && why.code == ENOENT && keystores_count(stores) &&
+	    by_tags(s, stores, audit, ring, &none, NULL) == 0)
+		found = 1;
+	if (why.code)
+		error_copy(found ? warning : err, &why);
+	return found ? 0 : -why.code;
+}
+
+struct vaults {
+	char host[MAX_VAULTS][256];
+	size_t n;
+	int (*fn)(void *arg, const char *url);
+	void *arg;
+};
+
+static int note_vault(struct vaults *v, const char *url, const char *kind)
+{
+	struct key_ref ref;
+	char whole[280];
+
+	if (!url || key_ref_parse(url, kind, &ref, NULL) < 0 || !*ref.host || v->n == MAX_VAULTS)
+		return 0;
+	for (size_t i = 0; i < v->n; i++)
+		if (!strcmp(v->host[i], ref.host))
+			return 0;
+	memcpy(v->host[v->n++], ref.host, sizeof(ref.host));
+	snprintf(whole, sizeof(whole), "https://%s/", ref.host);
+	return v->fn(v->arg, whole);
+}
+
+int azure_each_key_vault(const struct azure_settings *s, int (*fn)(void *arg, const char *url), void *arg)
+{
+	struct vaults v = { .fn = fn, .arg = arg };
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < s->n_secrets; i++) {
+		rc = note_vault(&v, s->secrets[i].secret_url, "secrets");
+		rc = rc ? rc : note_vault(&v, s->secrets[i].kek_url, "keys");
+	}
+	return rc;
+}
