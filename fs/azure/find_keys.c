@@ -2,11 +2,8 @@
 #include "fs/azure/find_keys.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #define MAX_CANDIDATES 256
-#define MAX_VAULTS 16
 
 static int by_tags(const struct azure_settings *s, struct keystores *stores, struct audit *audit,
 		   struct keyring *ring, struct error *err, struct error *warning)
@@ -53,38 +50,4 @@ int azure_find_keys(const struct azure_settings *s, struct keystores *stores, st
 	if (why.code)
 		error_copy(found ? warning : err, &why);
 	return found ? 0 : -why.code;
-}
-
-struct vaults {
-	char host[MAX_VAULTS][256];
-	size_t n;
-	int (*fn)(void *arg, const char *url);
-	void *arg;
-};
-
-static int note_vault(struct vaults *v, const char *url, const char *kind)
-{
-	struct key_ref ref;
-	char whole[280];
-
-	if (!url || key_ref_parse(url, kind, &ref, NULL) < 0 || !*ref.host || v->n == MAX_VAULTS)
-		return 0;
-	for (size_t i = 0; i < v->n; i++)
-		if (!strcmp(v->host[i], ref.host))
-			return 0;
-	memcpy(v->host[v->n++], ref.host, sizeof(ref.host));
-	snprintf(whole, sizeof(whole), "https://%s/", ref.host);
-	return v->fn(v->arg, whole);
-}
-
-int azure_each_key_vault(const struct azure_settings *s, int (*fn)(void *arg, const char *url), void *arg)
-{
-	struct vaults v = { .fn = fn, .arg = arg };
-	int rc = 0;
-
-	for (size_t i = 0; !rc && i < s->n_secrets; i++) {
-		rc = note_vault(&v, s->secrets[i].secret_url, "secrets");
-		rc = rc ? rc : note_vault(&v, s->secrets[i].kek_url, "keys");
-	}
-	return rc;
 }

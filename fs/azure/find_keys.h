@@ -16,8 +16,4 @@
 int azure_find_keys(const struct azure_settings *s, struct keystores *stores, struct audit *audit,
 		    struct keyring *ring, struct error *err, struct error *warning);
 
-/* Calls fn for each Key Vault that holds a secret or a KEK of these settings,
- * once each, as https://HOST[:PORT]/; stops at non-zero and returns it. */
-int azure_each_key_vault(const struct azure_settings *s, int (*fn)(void *arg, const char *url), void *arg);
-
 #endif

@@ -47,6 +47,8 @@ struct keystore *keystore_open(const char *spec, const struct keystore_options *
 		return keystore_pem_open(spec + 4, o->pin_file, err);
 	if (!strncmp(spec, "pkcs11:", 7))
 		return keystore_pkcs11_open(spec, o, err);
+	if (!strcmp(spec, "azure") || (!strncmp(spec, "azure:", 6) && spec[6]))
+		return keystore_azure_open(spec[5] ? spec + 6 : "", o, err);
 	if (!strncmp(spec, "https://", 8))
 		return keystore_keyvault_open(spec, o, err);
 	error_set(err, EINVAL, "unknown kind of key store");

@@ -84,7 +84,7 @@ struct keystore_options {
 	struct secret *(*ask)(const char *question);	/* a person, for a PIN; NULL: nobody is there */
 };
 
-/* SPEC: local:DIR, pem:FILE, pkcs11:URI, https://NAME.vault.azure.net/.  NULL with words. */
+/* SPEC: local:DIR, pem:FILE, pkcs11:URI, https://NAME.vault.azure.net/, azure[:DOMAIN].  NULL with words. */
 struct keystore *keystore_open(const char *spec, const struct keystore_options *o, struct error *err);
 
 /* Constructors of the kinds. */
@@ -96,6 +96,10 @@ struct keystore *keystore_pkcs11_open(const char *uri, const struct keystore_opt
 				      struct error *err);
 struct keystore *keystore_keyvault_open(const char *url, const struct keystore_options *o,
 					struct error *err);
+/* Whichever Key Vault a URL names, if it is under domain; empty: of one of Azure's clouds.
+ * What the pointers of o, and of its token, name must outlive the store. */
+struct keystore *keystore_azure_open(const char *domain, const struct keystore_options *o,
+				     struct error *err);
 
 /* Several stores, in order. */
 struct keystores;

@@ -9,7 +9,7 @@
 
 #define PROMPTS 3
 
-static int add_keys(struct keyring *r, const struct options *o, struct error *err,
+static int add_keys(struct keyring *r, const struct options *o, enum key_need need, struct error *err,
 		    struct error *warning)
 {
 	const char *path;
@@ -24,17 +24,28 @@ static int add_keys(struct keyring *r, const struct options *o, struct error *er
 		rc = keyring_add_file(r, KEY_RECOVERY_PASSWORD, path, err);
 	for (i = 0; !rc && (path = options_nth(o, OPT_PASSWORD_FILE, i)); i++)
 		rc = keyring_add_file(r, KEY_PASSWORD, path, err);
-	return rc ? rc : keyring_add_stores(r, o, err, warning);
+	return rc ? rc : keyring_add_stores(r, o, need, err, warning);
 }
 
-struct keyring *keyring_from_options(const struct options *o, struct error *err,
-				     struct error *warning)
+static struct keyring *make_ring(const struct options *o, enum key_need need, struct error *err,
+				 struct error *warning)
 {
 	AUTO(keyring_free) struct keyring *r = keyring_new();
 
 	if (!r)
 		return error_null(err, ENOMEM, "out of memory");
-	return add_keys(r, o, err, warning) ? NULL : TAKE(r);
+	return add_keys(r, o, need, err, warning) ? NULL : TAKE(r);
+}
+
+struct keyring *keyring_from_options(const struct options *o, struct error *err,
+				     struct error *warning)
+{
+	return make_ring(o, KEYS_MUST_COME, err, warning);
+}
+
+struct keyring *keyring_for_points(const struct options *o, struct error *err, struct error *warning)
+{
+	return make_ring(o, KEYS_MAY_BE_ELSEWHERE, err, warning);
 }
 
 static struct disk *open_once(const char *spec, const struct options *o, struct keyring *keys,

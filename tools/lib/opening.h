@@ -17,6 +17,10 @@
 struct keyring *keyring_from_options(const struct options *o, struct error *err,
 				     struct error *warning);
 
+/* The same for recovery points, whose capsules may hold what a key store has
+ * lost: what it does not give is only warned of. */
+struct keyring *keyring_for_points(const struct options *o, struct error *err, struct error *warning);
+
 struct opening {
 	struct keyring *keys;
 	struct disk *disk;

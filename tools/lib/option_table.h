@@ -27,7 +27,7 @@ OPTION(PASSWORD_FILE, "password-file", "FILE", G_KEYS,
        "a BitLocker password or a LUKS passphrase, without the line's end")
 OPTION(KEYSTORE, "keystore", "SPEC", G_KEYS | G_KEYSTORE,
        "where keys are looked for: local:DIR, https://NAME.vault.azure.net/, azure (the Key "
-       "Vaults that vm-config names), pem:FILE (a KEK), pkcs11:URI, dir:DIR; may be repeated, asked "
+       "Vault that each URL names), pem:FILE (a KEK), pkcs11:URI, dir:DIR; may be repeated, asked "
        "in this order")
 OPTION(KEYSTORE_KEY, "keystore-key", "FILE", G_KEYS | G_KEYSTORE,
        "the key file that opens a local key store")

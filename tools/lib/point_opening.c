@@ -120,7 +120,7 @@ struct keyring *point_keyring(struct vault *v, const struct point *p, const stru
 			      const struct report *report, struct error *err)
 {
 	struct error warning = ERROR_INIT;
-	AUTO(keyring_free) struct keyring *keys = keyring_from_options(o, err, &warning);
+	AUTO(keyring_free) struct keyring *keys = keyring_for_points(o, err, &warning);
 
 	if (warning.code)
 		report_warning(report, &warning);

@@ -84,7 +84,7 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
 	m->vault = open_vault(source, o, err);
-	m->keys = m->vault ? keyring_from_options(o, err, &warning) : NULL;
+	m->keys = m->vault ? keyring_for_points(o, err, &warning) : NULL;
 	if (warning.code)
 		report_warning(report, &warning);
 	m->cache = m->keys ? chunk_cache_new(0, err) : NULL;
