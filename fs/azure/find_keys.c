@@ -51,3 +51,13 @@ int azure_find_keys(const struct azure_settings *s, struct keystores *stores, st
 		error_copy(found ? warning : err, &why);
 	return found ? 0 : -why.code;
 }
+
+int azure_find_point_keys(const struct jval *vm_config, const char *vm, struct keystores *stores,
+			  struct audit *audit, struct keyring *ring, struct error *err, struct error *warning)
+{
+	AUTO(azure_settings_free) struct azure_settings *s =
+		vm_config ? azure_settings_from(vm_config, NULL) : NULL;
+	struct azure_settings nothing = { .vm_name = (char *)vm };
+
+	return azure_find_keys(s ? s : &nothing, stores, audit, ring, err, warning);
+}

@@ -16,4 +16,9 @@
 int azure_find_keys(const struct azure_settings *s, struct keystores *stores, struct audit *audit,
 		    struct keyring *ring, struct error *err, struct error *warning);
 
+/* For a recovery point whose capsule opens nothing: by the description that it
+ * keeps of its VM (NULL: none), else by the tag MachineName = vm. */
+int azure_find_point_keys(const struct jval *vm_config, const char *vm, struct keystores *stores,
+			  struct audit *audit, struct keyring *ring, struct error *err, struct error *warning);
+
 #endif

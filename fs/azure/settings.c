@@ -288,19 +288,34 @@ static void take_top(struct azure_settings *s, const struct jval *v)
 		qsort(s->disks, s->n_disks, sizeof(*s->disks), by_lun);
 }
 
-struct azure_settings *azure_settings_parse(const void *data, size_t len, struct error *err)
+/* Takes document, on failure too. */
+static struct azure_settings *read_document(struct jval *document, struct error *err)
 {
 	AUTO(azure_settings_free) struct azure_settings *s = calloc(1, sizeof(*s));
 
-	if (!s)
+	if (!s) {
+		jval_free(document);
 		return error_null(err, ENOMEM, "no memory");
-	s->document = azure_json_parse(data, len, err);
-	if (!s->document)
-		return NULL;
+	}
+	s->document = document;
 	take_top(s, s->document);
 	if (s->n_secrets || s->n_disks)
 		return TAKE(s);
 	return error_null(err, ENOENT, "the JSON names no disk and no key of a VM");
+}
+
+struct azure_settings *azure_settings_parse(const void *data, size_t len, struct error *err)
+{
+	struct jval *document = azure_json_parse(data, len, err);
+
+	return document ? read_document(document, err) : NULL;
+}
+
+struct azure_settings *azure_settings_from(const struct jval *doc, struct error *err)
+{
+	struct jval *document = jval_copy(doc);
+
+	return document ? read_document(document, err) : error_null(err, ENOMEM, "no memory");
 }
 
 struct azure_settings *azure_settings_load(const char *path, struct error *err)

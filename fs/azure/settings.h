@@ -56,6 +56,8 @@ struct jval *azure_json_parse(const void *data, size_t len, struct error *err);
 
 /* NULL: EBADMSG (no JSON), ENOENT (JSON that says nothing of a VM, disk or key), ENOMEM. */
 struct azure_settings *azure_settings_parse(const void *data, size_t len, struct error *err);
+/* The same of JSON that was read (borrowed). */
+struct azure_settings *azure_settings_from(const struct jval *doc, struct error *err);
 struct azure_settings *azure_settings_load(const char *path, struct error *err);
 void azure_settings_free(struct azure_settings *s);
 

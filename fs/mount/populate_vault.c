@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate_vault.h"
+#include "fs/azure/find_keys.h"
 #include "fs/image/point_disk.h"
 #include "fs/image/stack.h"
 #include "fs/image/vhd.h"
@@ -205,6 +206,18 @@ static int read_point(struct shown_point *p, struct error *err)
 	return rc;
 }
 
+/* What the capsule does not have the key stores may. */
+static void ask_stores(const struct shown_point *p, struct keyring *keys)
+{
+	const struct vault_view *view = &p->whole->view;
+	struct error why = ERROR_INIT, warning = ERROR_INIT;
+
+	if (azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->audit, keys, &why, &warning) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
+	if (warning.code)
+		log_warning("%s: %s", p->name->object, warning.text);
+}
+
 /* A capsule that does not open is no reason to keep the point from the user's own keys. */
 static int take_capsule(struct shown_point *p, struct error *err)
 {
@@ -213,7 +226,7 @@ static int take_capsule(struct shown_point *p, struct error *err)
 	struct error why = ERROR_INIT;
 	int rc = 0;
 
-	if (!p->point->capsule && !view->bek_volume)
+	if (!p->point->capsule && !view->bek_volume && !view->stores)
 		return 0;
 	keys = keyring_new();
 	if (!keys)
@@ -227,6 +240,8 @@ static int take_capsule(struct shown_point *p, struct error *err)
 	if (capsule_unwrap(vault_ring(view->vault), p->point->id, p->point->capsule, view->stores, view->audit, keys,
 			   &why) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
+	if (view->stores && !keyring_count(keys))
+		ask_stores(p, keys);
 	p->keys = TAKE(keys);
 	return 0;
 }

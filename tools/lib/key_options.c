@@ -88,15 +88,16 @@ static int add_configs(struct keystores *k, const struct options *o, struct audi
 	return alone ? rc : 0;
 }
 
-static int fetch(struct keyring *r, struct keystores *k, const struct options *o, struct audit *audit,
-		 struct error *err, struct error *warning)
+/* What a point needs of the stores is found out with the point: nothing is searched for it here. */
+static int fetch(struct keyring *r, struct keystores *k, const struct options *o, enum key_need need,
+		 struct audit *audit, struct error *err, struct error *warning)
 {
 	struct bek_hint hint = { .kek_url = options_get(o, OPT_KEK_URL) };
 	int rc = add_configs(k, o, audit, r, err, warning);
 
 	for (size_t i = 0; !rc && (hint.secret_url = options_nth(o, OPT_SECRET_URL, i)); i++)
 		rc = bek_fetch(k, &hint, audit, r, err, warning);
-	if (rc || options_has(o, OPT_SECRET_URL) || options_has(o, OPT_VM_CONFIG))
+	if (rc || need == KEYS_MAY_BE_ELSEWHERE || options_has(o, OPT_SECRET_URL) || options_has(o, OPT_VM_CONFIG))
 		return rc;
 	return bek_fetch_candidates(k, NULL, MAX_CANDIDATES, audit, r, err, warning);
 }
@@ -115,7 +116,7 @@ int keyring_add_stores(struct keyring *r, const struct options *o, enum key_need
 	audit = k ? audit_from_options(o, err) : NULL;
 	if (!audit)
 		return err && err->code ? -err->code : -EIO;
-	rc = fetch(r, k, o, audit, &why, warning);
+	rc = fetch(r, k, o, need, audit, &why, warning);
 	if (rc)
 		error_copy(need == KEYS_MAY_BE_ELSEWHERE ? warning : err, &why);
 	return need == KEYS_MAY_BE_ELSEWHERE && rc != -ENOMEM ? 0 : rc;

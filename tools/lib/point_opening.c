@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/point_opening.h"
+#include "fs/azure/find_keys.h"
 #include "fs/image/point_disk.h"
 #include "fs/vault/capsule.h"
 #include "tools/lib/key_options.h"
@@ -97,6 +98,18 @@ int point_check_disks(const struct point *p, const struct options *o, struct err
 	return 0;
 }
 
+/* What the capsule does not have the key stores may. */
+static void ask_stores(const struct point *p, struct keystores *stores, struct audit *audit,
+		       const struct report *report, struct keyring *keys)
+{
+	struct error why = ERROR_INIT, warning = ERROR_INIT;
+
+	if (azure_find_point_keys(p->vm_config, p->vm, stores, audit, keys, &why, &warning) < 0)
+		report_warning(report, &why);
+	if (warning.code)
+		report_warning(report, &warning);
+}
+
 /* What the capsule keeps wrapped, by the KEKs that the options name. */
 static int take_wrapped(struct vault *v, const struct point *p, const struct options *o,
 			const struct report *report, struct keyring *keys, struct error *err)
@@ -113,6 +126,8 @@ static int take_wrapped(struct vault *v, const struct point *p, const struct opt
 	}
 	if (capsule_unwrap(vault_ring(v), p->id, p->capsule, stores, audit, keys, &warning) < 0)
 		report_warning(report, &warning);
+	if (stores && !keyring_count(keys))
+		ask_stores(p, stores, audit, report, keys);
 	return 0;
 }
 
