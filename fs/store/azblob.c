@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/store/azblob.h"
-#include "crypto/base64.h"
-#include "crypto/hash.h"
 #include "fs/net/azure_blob.h"
 #include "fs/store/address.h"
 #include "fs/store/remote.h"
@@ -116,27 +114,6 @@ static int check_put(void *arg, const struct http_response *rs, struct error *er
 	return 0;
 }
 
-/* Its first answer may have been lost: is what is there what we sent? */
-static bool is_ours(struct store *st, const char *name, const void *data, size_t len)
-{
-	AUTO(free) void *there = NULL;
-	size_t n;
-
-	return store_get_all(st, name, len, &there, &n, NULL) == 0 && n == len && !memcmp(there, data, len);
-}
-
-static int md5_header(const void *data, size_t len, char out[64])
-{
-	char coded[BASE64_CHARS(16) + 1];
-	uint8_t sum[16];
-
-	if (digest_size("md5") != sizeof(sum) || digest_once("md5", &data, &len, 1, sum) < 0)
-		return -EIO;
-	base64_encode(sum, sizeof(sum), BASE64_STD, coded);
-	snprintf(out, 64, "Content-MD5: %s", coded);
-	return 0;
-}
-
 static int az_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
 		  struct error *err)
 {
@@ -146,7 +123,7 @@ static int az_put(struct store *st, const char *name, const void *data, size_t l
 	const char *headers[] = { "x-ms-blob-type: BlockBlob", "Content-Type: application/octet-stream", md5,
 				  "If-None-Match: *" };
 
-	if (md5_header(data, len, md5) < 0)
+	if (remote_md5_header(data, len, md5) < 0)
 		return error_set(err, EIO, "no MD5 here, which uploads are checked by");
 	ask_about(&a, z, "PUT", name);
 	a.rq.headers = headers;
@@ -158,7 +135,7 @@ static int az_put(struct store *st, const char *name, const void *data, size_t l
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	if (a.rs.status == 201 || (mode == PUT_NEW && a.rs.tries > 1 && (a.rs.status == 409 || a.rs.status == 412) &&
-				   is_ours(st, name, data, len)))
+				   remote_is_ours(st, name, data, len)))
 		return 0;
 	return refuse(z, &a, err);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/store/remote.h"
+#include "crypto/base64.h"
+#include "crypto/hash.h"
 #include "fs/net/http_date.h"
 #include "fs/net/retry.h"
 
@@ -131,6 +133,26 @@ int remote_each(const struct listing *l, const char *base, object_fn *fn, void *
 		rc = fn(arg, &o);
 	}
 	return rc;
+}
+
+int remote_md5_header(const void *data, size_t len, char out[64])
+{
+	char coded[BASE64_CHARS(16) + 1];
+	uint8_t sum[16];
+
+	if (digest_size("md5") != sizeof(sum) || digest_once("md5", &data, &len, 1, sum) < 0)
+		return -EIO;
+	base64_encode(sum, sizeof(sum), BASE64_STD, coded);
+	snprintf(out, 64, "Content-MD5: %s", coded);
+	return 0;
+}
+
+bool remote_is_ours(struct store *st, const char *name, const void *data, size_t len)
+{
+	AUTO(free) void *there = NULL;
+	size_t n;
+
+	return store_get_all(st, name, len, &there, &n, NULL) == 0 && n == len && !memcmp(there, data, len);
 }
 
 int remote_fail(struct error *err, const struct error *why)

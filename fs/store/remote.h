@@ -50,6 +50,12 @@ int remote_object(const struct http_response *rs, const char *name, struct objec
  * if that is an object's. */
 int remote_each(const struct listing *l, const char *base, object_fn *fn, void *arg);
 
+/* "Content-MD5: …" of what is put.  0 or -EIO. */
+int remote_md5_header(const void *data, size_t len, char out[64]);
+
+/* A put's first answer may have been lost: is what has the name what we sent? */
+bool remote_is_ours(struct store *st, const char *name, const void *data, size_t len);
+
 /* Words from `why` to err, -code. */
 int remote_fail(struct error *err, const struct error *why);
 

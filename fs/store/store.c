@@ -3,6 +3,7 @@
 #include "fs/store/address.h"
 #include "fs/store/azblob.h"
 #include "fs/store/dir.h"
+#include "fs/store/s3store.h"
 
 #include <errno.h>
 #include <string.h>
@@ -56,6 +57,8 @@ struct store *store_open_with(const char *url, bool create, const struct store_o
 		return store_dir_open(strncmp(url, "file://", 7) ? url : url + 7, create, err);
 	case STORE_AZ:
 		return store_azblob_open(url, create, o, err);
+	case STORE_S3:
+		return store_s3_open(url, o, err);
 	default:
 		return unknown(url, err);
 	}

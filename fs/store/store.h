@@ -59,7 +59,7 @@ struct store_ops {
 
 struct store {			/* first member of every implementation's struct */
 	const struct store_ops *ops;
-	bool conditional_put;	/* PUT_NEW is atomic against other writers */
+	_Atomic bool conditional_put;	/* PUT_NEW is atomic against other writers */
 };
 
 /* How remote stores are reached.  NULL and 0: the environment's word, or the

@@ -3,8 +3,10 @@
 #include "fs/net/azure_sign.h"
 #include "fs/net/connection_string.h"
 #include "fs/net/http_date.h"
+#include "fs/net/s3_cred.h"
 #include "fs/store/address.h"
 #include "fs/store/remote.h"
+#include "fs/store/s3error.h"
 
 #include <string.h>
 
@@ -37,8 +39,14 @@ static void headers(const char *text, size_t len)
 static void pasted(const char *text, size_t len)
 {
 	AUTO(secret_free) struct secret *sas = sas_clean(text, len, NULL), *all = secret_copy(text, len), *part = NULL;
+	struct s3_keys keys = { .key = NULL };
 	struct store_address a;
+	struct s3_error e;
 	int64_t at;
+
+	s3_error_parse(text, len, &e);
+	if (s3_cred_parse(text, len, "default", &keys, NULL) == 0)
+		s3_keys_clear(&keys);
 
 	store_address_parse(text, &a, NULL);
 	store_address_clear(&a);
