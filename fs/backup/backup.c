@@ -23,14 +23,17 @@ struct backup {
 	struct condemned *condemned;
 	struct chunk_index *index;
 	struct point *parent, *point;	/* parent NULL: none */
-	int64_t newest;			/* time of the VM's newest point, also if it cannot be read; 0: none */
 	uint64_t unread;		/* points after the parent that cannot be read */
 	uint64_t total;
+	bool unsure;			/* the commit's put may still arrive: the record stays, so that it can be stopped */
 };
 
 static void backup_clear(struct backup *b)
 {
-	vault_session_end(b->session);
+	if (b->unsure)
+		vault_session_free(b->session);
+	else
+		vault_session_end(b->session);
 	condemned_free(b->condemned);
 	chunk_index_free(b->index);
 	point_free(b->parent);
@@ -50,7 +53,6 @@ static int read_parent(struct backup *b, struct error *err)
 
 	if (rc < 0)
 		return rc;
-	b->newest = n ? list[n - 1].time : 0;
 	while (n-- && !b->parent) {
 		rc = point_read(b->run.vault, &list[n], &b->parent, err);
 		if (rc == -EBADMSG)
@@ -94,42 +96,70 @@ static int64_t time_after(int64_t newest)
 	return newest >= now && newest < now + CLOCK_SLACK ? newest + 1 : now;
 }
 
-static int fill_point(struct backup *b, struct error *err)
+/* What the manifest's name is made of, but for the session. */
+static int name_point(struct backup *b, struct error *err)
 {
+	AUTO(free) struct point_name *list = NULL;
 	struct point *p = b->point;
 	uint8_t id[(POINT_ID_TEXT - 1) / 2];
+	size_t n;
+	int rc = point_list(b->run.vault, b->run.vm_id, &list, &n, err);
 
-	snprintf(p->vm, sizeof(p->vm), "%s", b->opts->vm);
-	memcpy(p->vm_id, b->run.vm_id, VM_ID_TEXT);
-	memcpy(p->session, b->run.session, SESSION_ID_BYTES);
-	p->time = time_after(b->newest);
+	if (rc < 0)
+		return rc;
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return error_set(err, EIO, "the system gives no random numbers");
 	hex_encode(id, sizeof(id), p->id);
+	p->time = time_after(n ? list[n - 1].time : 0);
+	snprintf(p->vm, sizeof(p->vm), "%s", b->opts->vm);
+	memcpy(p->vm_id, b->run.vm_id, VM_ID_TEXT);
+	return 0;
+}
+
+static int fill_point(struct backup *b, struct error *err)
+{
+	struct point *p = b->point;
+
+	p->number = (b->parent ? b->parent->number : 0) + b->unread + 1;
 	p->retain_until = b->opts->retain_until;
 	snprintf(p->proof_words, sizeof(p->proof_words), "no key was given");
 	p->vm_config = b->opts->vm_config ? jval_ref(b->opts->vm_config) : NULL;
 	return store_now(vault_store(b->run.vault), &p->store_time, err);
 }
 
-/* W1 to W3. */
-static int begin(struct backup *b, struct error *err)
+/* W1. */
+static int begin_session(struct backup *b, struct error *err)
 {
-	struct vault *v = b->run.vault;
-	int rc;
+	char folder[128];
+	int rc = name_point(b, err);
 
-	b->session = vault_session_begin(v, "backup", err);
+	if (rc < 0)
+		return rc;
+	point_folder_name(b->point, folder, sizeof(folder));
+	b->session = vault_session_begin(b->run.vault, "backup", folder, err);
 	if (!b->session)
 		return err->code ? -err->code : -EIO;
 	b->run.session = vault_session_id(b->session);
-	b->condemned = condemned_list(v, err);
+	memcpy(b->point->session, b->run.session, SESSION_ID_BYTES);
+	return 0;
+}
+
+/* W1 to W3. */
+static int begin(struct backup *b, struct error *err)
+{
+	int rc;
+
 	b->index = chunk_index_new();
 	b->run.refs = refs_new();
 	b->point = point_new();
-	if (!b->condemned)
-		return err->code ? -err->code : -EIO;
 	if (!b->index || !b->run.refs || !b->point)
 		return error_set(err, ENOMEM, "out of memory");
+	rc = begin_session(b, err);
+	if (rc < 0)
+		return rc;
+	b->condemned = condemned_list(b->run.vault, err);
+	if (!b->condemned)
+		return err->code ? -err->code : -EIO;
 	b->run.condemned = b->condemned;
 	b->run.index = b->index;
 	rc = read_parent(b, err);
@@ -137,7 +167,6 @@ static int begin(struct backup *b, struct error *err)
 		rc = fill_point(b, err);
 	if (rc < 0)
 		return rc;
-	b->point->number = (b->parent ? b->parent->number : 0) + b->unread + 1;
 	check_parent(b);
 	return resume_index(&b->run, err);
 }
@@ -193,7 +222,11 @@ static int commit(struct backup *b, struct error *err)
 		rc = b->opts->prove(b->opts->arg, v, b->point, err);
 	if (rc == 0)
 		rc = refs_put(b->run.refs, vault_store(v), b->run.session, b->point->refs_sha256, err);
-	return rc < 0 ? rc : point_put(v, b->point, NULL, err);
+	if (rc < 0)
+		return rc;
+	rc = point_put(v, b->point, NULL, err);
+	b->unsure = rc == -EHOSTUNREACH || rc == -ETIMEDOUT || rc == -EIO;
+	return rc;
 }
 
 static int try_once(struct vault *v, const struct backup_disk *disks, size_t n_disks,
@@ -255,7 +288,10 @@ int backup_run(struct vault *v, const struct backup_disk *disks, size_t n_disks,
 		if (rc != -EEXIST)
 			return rc;
 		log_warning("this backup was taken for dead and ended by a collection; it begins again");
-		rc = i + 1 < TRIES ? 0 : rc;
+		if (i + 1 < TRIES) {
+			error_clear(err);
+			rc = 0;
+		}
 	}
 	return rc;
 }

@@ -11,17 +11,25 @@
 
 #define SESSION_TEXT (2 * SESSION_ID_BYTES)
 
-void point_object_name(const struct point *p, char *out, size_t size)
+void point_folder_name(const struct point *p, char *out, size_t size)
 {
-	char time[POINT_TIME_TEXT], session[SESSION_TEXT + 1];
+	char time[POINT_TIME_TEXT];
 
 	point_time_text(p->time, time);
+	snprintf(out, size, "pt/%s/%s-%s", p->vm_id, time, p->id);
+}
+
+void point_object_name(const struct point *p, char *out, size_t size)
+{
+	char folder[96], session[SESSION_TEXT + 1];
+
+	point_folder_name(p, folder, sizeof(folder));
 	hex_encode(p->session, SESSION_ID_BYTES, session);
-	snprintf(out, size, "pt/%s/%s-%s/%s", p->vm_id, time, p->id, session);
+	snprintf(out, size, "%s/%s", folder, session);
 }
 
 /* "pt/<vm id 16>/<time 16>-<point 16>/<session 24>" */
-static bool parse_name(const char *name, struct point_name *out)
+bool point_name_parse(const char *name, struct point_name *out)
 {
 	const char *vm = name + 3, *time = vm + VM_ID_TEXT, *id = time + POINT_TIME_TEXT;
 	char text[POINT_TIME_TEXT];
@@ -107,7 +115,7 @@ static int add_name(void *arg, const struct object *o)
 	struct named named = { .put = o->time };
 	int rc;
 
-	if (!parse_name(o->name, &named.name))
+	if (!point_name_parse(o->name, &named.name))
 		return 0;
 	if (l->n_gone && bsearch(strrchr(o->name, '/') + 1, l->gone, l->n_gone, sizeof(*l->gone), compare_text))
 		return 0;

@@ -49,7 +49,8 @@ struct point {
 	char id[POINT_ID_TEXT];
 	uint8_t session[SESSION_ID_BYTES];
 	int64_t time;			/* host time of the backup's begin, seconds since 1970 */
-	int64_t store_time;
+	int64_t store_time;		/* of the backup, also where the manifest was written anew */
+	int64_t rewritten;		/* store time when a compact wrote this manifest; 0: the first one */
 	uint64_t number;		/* 1 for the VM's first, counting on */
 	char previous[192];		/* name of the manifest before, or empty */
 	char previous_sha256[65];
@@ -74,8 +75,10 @@ const struct point_disk *point_find_disk(const struct point *p, const char *name
 int point_to_json(const struct point *p, char **text, struct error *err);
 struct point *point_from_json(const void *text, size_t len, struct error *err);
 
-/* "pt/<vm id>/<time>-<point>/<session>"; size at least 192. */
 uint64_t point_disk_chunks(const struct point_disk *d);
+/* "pt/<vm id>/<time>-<point>"; size at least 96. */
+void point_folder_name(const struct point *p, char *out, size_t size);
+/* That, "/<session>"; size at least 192. */
 void point_object_name(const struct point *p, char *out, size_t size);
 void point_time_text(int64_t time, char out[POINT_TIME_TEXT]);
 /* That form, or RFC 3339 with seconds.  0 or -EINVAL. */

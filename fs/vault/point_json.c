@@ -84,6 +84,8 @@ static char *print(const struct point *p, bool pages)
 	rc = rc ? rc : set_session(o, p->session);
 	rc = rc ? rc : jval_set_u64_text(o, "time", (uint64_t)p->time);
 	rc = rc ? rc : jval_set_u64_text(o, "store_time", (uint64_t)p->store_time);
+	if (p->rewritten)
+		rc = rc ? rc : jval_set_u64_text(o, "rewritten", (uint64_t)p->rewritten);
 	rc = rc ? rc : jval_set_u64_text(o, "number", p->number);
 	rc = rc ? rc : jval_set_text(o, "previous", p->previous);
 	rc = rc ? rc : jval_set_text(o, "previous_sha256", p->previous_sha256);
@@ -141,6 +143,7 @@ static bool get_head(const struct jval *o, struct point *p)
 	       point_get_text(o, "id", p->id, sizeof(p->id)) && point_hex_text_ok(p->id, POINT_ID_TEXT - 1) &&
 	       point_get_hex(o, "session", p->session, SESSION_ID_BYTES) &&
 	       get_time(o, "time", &p->time) && get_time(o, "store_time", &p->store_time) &&
+	       (!jval_get(o, "rewritten") || get_time(o, "rewritten", &p->rewritten)) &&
 	       get_time(o, "retain_until", &p->retain_until) &&
 	       point_get_u64(o, "number", UINT64_MAX, &p->number) &&
 	       point_get_text(o, "previous", p->previous, sizeof(p->previous)) &&

@@ -19,5 +19,7 @@ bool point_get_u64(const struct jval *o, const char *name, uint64_t max, uint64_
 bool point_get_hex(const struct jval *o, const char *name, void *out, size_t len);
 bool point_hex_text_ok(const char *text, size_t len);	/* lower case, that many digits */
 bool point_name_ok(const char *name);			/* a folder's */
+/* Of a manifest's object name; folder is that without a twin.  False: it is none. */
+bool point_name_parse(const char *name, struct point_name *out);
 
 #endif

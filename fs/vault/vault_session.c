@@ -63,43 +63,64 @@ static int put_record(struct vault_session *s, struct error *err)
 }
 
 /* Who it is: words for a person who wonders whether it is still alive. */
-static char *words(const char *key, const char *value)
+static char *words(const char *what, const char *key, const char *value)
 {
 	AUTO(jval_free) struct jval *o = jval_object();
 	char host[256] = "";
 	int rc = jval_set_text(o, key, value);
 
 	gethostname(host, sizeof(host) - 1);
+	if (what)
+		rc = rc ? rc : jval_set_text(o, "what", what);
 	rc = rc ? rc : jval_set_text(o, "host", host);
 	rc = rc ? rc : jval_set_i64(o, "pid", getpid());
 	return rc ? NULL : jval_print(o, false);
 }
 
-static struct vault_session *begin(struct vault *v, const char *folder, enum object_type type, const char *key,
-				   const char *value, struct error *err)
+static struct vault_session *session_new(struct vault *v, const char *folder, enum object_type type,
+					 struct error *err)
 {
 	AUTO(vault_session_free) struct vault_session *s = calloc(1, sizeof(*s));
 
-	if (s)
-		s->text = words(key, value);
-	if (!s || !s->text)
+	if (!s)
 		return error_null(err, ENOMEM, "out of memory");
 	s->vault = v;
 	s->folder = folder;
 	s->type = type;
 	if (getrandom(s->id, sizeof(s->id), 0) != sizeof(s->id))
 		return error_null(err, EIO, "the system gives no random numbers");
+	return TAKE(s);
+}
+
+static struct vault_session *begin(struct vault_session *taken, const char *what, const char *key, const char *value,
+				   struct error *err)
+{
+	AUTO(vault_session_free) struct vault_session *s = taken;
+
+	if (!s)
+		return NULL;
+	s->text = words(what, key, value);
+	if (!s->text)
+		return error_null(err, ENOMEM, "out of memory");
 	return put_record(s, err) < 0 ? NULL : TAKE(s);
 }
 
-struct vault_session *vault_session_begin(struct vault *v, const char *what, struct error *err)
+struct vault_session *vault_session_begin(struct vault *v, const char *what, const char *point_folder,
+					  struct error *err)
 {
-	return begin(v, "ses", OBJECT_SESSION, "what", what, err);
+	struct vault_session *s = session_new(v, "ses", OBJECT_SESSION, err);
+	char id[ID_TEXT], manifest[256];
+
+	if (s) {
+		hex_encode(s->id, SESSION_ID_BYTES, id);
+		snprintf(manifest, sizeof(manifest), "%s/%s", point_folder, id);
+	}
+	return begin(s, what, "manifest", manifest, err);
 }
 
 struct vault_session *vault_reader_begin(struct vault *v, const char *point_object, struct error *err)
 {
-	return begin(v, "rd", OBJECT_READER, "point", point_object, err);
+	return begin(session_new(v, "rd", OBJECT_READER, err), NULL, "point", point_object, err);
 }
 
 int vault_session_beat(struct vault_session *s, struct error *err)
@@ -134,83 +155,3 @@ void vault_session_end(struct vault_session *s)
 	vault_session_free(s);
 }
 
-struct condemned {
-	uint8_t (*id)[SEGMENT_ID_BYTES];	/* sorted */
-	size_t n, room;
-	struct vault *vault;			/* while the list is made */
-	struct error *err;
-};
-
-void condemned_free(struct condemned *c)
-{
-	if (!c)
-		return;
-	free(c->id);
-	free(c);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	return memcmp(a, b, SEGMENT_ID_BYTES);
-}
-
-bool condemned_has(const struct condemned *c, const uint8_t segment[SEGMENT_ID_BYTES])
-{
-	return c->n && bsearch(segment, c->id, c->n, sizeof(*c->id), compare_ids);
-}
-
-static int add_id(struct condemned *c, const char *text)
-{
-	if (c->n == c->room) {
-		size_t room = c->room ? c->room * 2 : 64;
-		void *more = realloc(c->id, room * sizeof(*c->id));
-
-		if (!more)
-			return -ENOMEM;
-		c->id = more;
-		c->room = room;
-	}
-	if (!text || hex_decode(text, c->id[c->n], SEGMENT_ID_BYTES) < 0)
-		return -EBADMSG;
-	c->n++;
-	return 0;
-}
-
-/* A record that cannot be read condemns we know not what: no reuse is safe then. */
-static int add_record(void *arg, const struct object *o)
-{
-	struct condemned *c = arg;
-	AUTO(jval_free) struct jval *doc = NULL;
-	AUTO(free) void *text = NULL;
-	struct jval *list;
-	size_t len = strlen(o->name), n;
-	int rc;
-
-	if (len > 6 && !strcmp(o->name + len - 6, ".claim"))
-		return 0;
-	rc = object_get(vault_store(c->vault), vault_ring(c->vault), OBJECT_CONDEMNED, o->name, &text, &n, c->err);
-	if (rc == -ENOENT)
-		return 0;
-	doc = rc == 0 ? jval_parse(text, n, c->err) : NULL;
-	list = jval_get(doc, "segments");
-	if (rc == 0 && !jval_is_array(list))
-		rc = -EBADMSG;
-	for (size_t i = 0; rc == 0 && i < jval_len(list); i++)
-		rc = add_id(c, jval_text(jval_at(list, i)));
-	return rc == -EBADMSG ? error_set(c->err, EBADMSG, "the record %s cannot be read", o->name) : rc;
-}
-
-struct condemned *condemned_list(struct vault *v, struct error *err)
-{
-	AUTO(condemned_free) struct condemned *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return error_null(err, ENOMEM, "out of memory");
-	c->vault = v;
-	c->err = err;
-	if (store_list(vault_store(v), "cond/", add_record, c, err) < 0)
-		return NULL;
-	if (c->n)
-		qsort(c->id, c->n, sizeof(*c->id), compare_ids);
-	return TAKE(c);
-}

@@ -17,8 +17,11 @@
 /* One thread. */
 struct vault_session;
 
-/* W1: draw an id, put "ses/<id>.0".  what: "backup", for people. */
-struct vault_session *vault_session_begin(struct vault *v, const char *what, struct error *err);
+/* W1: draw an id, put "ses/<id>.0".  what: "backup", for people.  point_folder:
+ * "pt/<vm id>/<time>-<point id>": with the session's id behind it it is the
+ * manifest's name, which whoever ends a silent session has to know. */
+struct vault_session *vault_session_begin(struct vault *v, const char *what, const char *point_folder,
+					  struct error *err);
 /* R1: the same with "rd/<id>.0", naming the point that is read.  -EROFS and
  * -EACCES are the caller's to decide on: a reader can do without. */
 struct vault_session *vault_reader_begin(struct vault *v, const char *point_object, struct error *err);
@@ -29,11 +32,14 @@ int vault_session_beat(struct vault_session *s, struct error *err);
 void vault_session_end(struct vault_session *s);
 void vault_session_free(struct vault_session *s);
 
-/* W2: the segments that somebody may be about to delete.  Immutable. */
+/* W2: the segments that somebody may be about to delete, and those that were
+ * found damaged.  Read by any number of threads. */
 struct condemned;
 struct condemned *condemned_list(struct vault *v, struct error *err);
 void condemned_free(struct condemned *c);
 bool condemned_has(const struct condemned *c, const uint8_t segment[SEGMENT_ID_BYTES]);
+/* These too are not to be used, for reasons of the caller's own; before others look.  0 or -ENOMEM. */
+int condemned_add(struct condemned *c, const uint8_t (*segments)[SEGMENT_ID_BYTES], size_t n);
 
 DEFINE_CLEANUP(struct vault_session *, vault_session_free);
 DEFINE_CLEANUP(struct condemned *, condemned_free);

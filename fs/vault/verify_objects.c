@@ -11,7 +11,8 @@ static const struct { const char *prefix; enum object_type type; bool comes_and_
 	{ "pt/", OBJECT_MANIFEST, false }, { "ref/", OBJECT_REFS, false }, { "slot/", OBJECT_SLOT, false },
 	{ "vm/", OBJECT_VM, false }, { "ses/", OBJECT_SESSION, true }, { "rd/", OBJECT_READER, true },
 	{ "exp/", OBJECT_EXPIRED, false }, { "cond/", OBJECT_CONDEMNED, true }, { "log/", OBJECT_LOG, false },
-	{ "trace/", OBJECT_TRACE, true }, { "vault", OBJECT_VAULT, false },
+	{ "trace/", OBJECT_TRACE, true }, { "hold/", OBJECT_HOLD, false }, { "bad/", OBJECT_BAD, false },
+	{ "vault", OBJECT_VAULT, false },
 };
 
 /* The object's bytes: SHA-256 and header; with keys it opens under its name. */
@@ -105,6 +106,14 @@ void verify_objects(struct verify_state *s)
 	}
 }
 
+static bool is_leaving(struct verify_state *s, const char *point)
+{
+	char mark[64];
+
+	snprintf(mark, sizeof(mark), "exp/%.40s", strrchr(point, '/') + 1);
+	return verify_has_object(s, mark);
+}
+
 /* Without keys a tombstone is known by its header. */
 static bool is_tombstone(struct verify_state *s, const char *name)
 {
@@ -147,7 +156,8 @@ static int list_points(struct verify_state *s, struct error *err)
 	for (size_t i = 0; q->v && i < n; i++)
 		add_point(s, from[i].object, &from[i]);
 	for (size_t i = 0; !q->v && i < s->n_objects; i++)
-		if (!strncmp(s->object[i].name, "pt/", 3) && !is_tombstone(s, s->object[i].name))
+		if (!strncmp(s->object[i].name, "pt/", 3) && !is_leaving(s, s->object[i].name) &&
+		    !is_tombstone(s, s->object[i].name))
 			add_point(s, s->object[i].name, NULL);
 	s->out->points = s->n_points;
 	return 0;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#define FOLDER "pt/0123456789abcdef/20261120T020000Z-0123456789abcdef"
+
 static struct vault *new_vault(void)
 {
 	AUTO(secret_free) struct secret *k = secret_copy("0123456789abcdef0123456789abcdef", 32);
@@ -41,9 +43,10 @@ static int count(struct vault *v, const char *prefix)
 static void a_session_shows_while_it_lives_and_after_a_kill(void **state)
 {
 	AUTO(vault_free) struct vault *v = new_vault();
-	struct vault_session *a = vault_session_begin(v, "backup", NULL), *b = vault_session_begin(v, "backup", NULL);
-	char id[2 * SESSION_ID_BYTES + 1], name[64];
-	AUTO(free) void *text = NULL;
+	struct vault_session *a = vault_session_begin(v, "backup", FOLDER, NULL);
+	struct vault_session *b = vault_session_begin(v, "backup", FOLDER, NULL);
+	char id[2 * SESSION_ID_BYTES + 1], name[128];
+	AUTO(free) char *text = NULL;
 	size_t len;
 
 	(void)state;
@@ -53,7 +56,9 @@ static void a_session_shows_while_it_lives_and_after_a_kill(void **state)
 	assert_int_equal(count(v, "ses/"), 2);
 	hex_encode(vault_session_id(a), SESSION_ID_BYTES, id);
 	snprintf(name, sizeof(name), "ses/%s.0", id);
-	assert_int_equal(object_get(vault_store(v), vault_ring(v), OBJECT_SESSION, name, &text, &len, NULL), 0);
+	assert_int_equal(object_get(vault_store(v), vault_ring(v), OBJECT_SESSION, name, (void **)&text, &len, NULL), 0);
+	snprintf(name, sizeof(name), FOLDER "/%s", id);		/* who ends it has to know the manifest's name */
+	assert_non_null(memmem(text, len, name, strlen(name)));
 	assert_int_equal(vault_session_beat(a, NULL), 0);	/* too early for another */
 	assert_int_equal(count(v, "ses/"), 2);
 	vault_session_end(a);
