@@ -107,6 +107,13 @@ cp -a "$V" "$T/damaged"
 find "$T/damaged/seg" -type f -delete
 json 16 verify "$T/damaged" --vault-key "$K"
 json 0 stats "$V" --vault-key "$K"
+json 0 prune "$V" --vault-key "$K" --keep-last 3 --compact --dry-run
+json 0 prune "$V" web1 --vault-key "$K" --keep-last 3
+json 10 prune "$V" nobody --vault-key "$K"
+json 2 prune "$V" --vault-key "$K" --keep-last 0
+json 0 hold "$V" web1@latest --vault-key "$K" --reason "a case"
+json 2 hold "$V" web1 --vault-key "$K"
+json 0 release "$V" web1@latest --vault-key "$K"
 json 0 show "$V" web1 --vault-key "$K"
 cp "$T/v" "$T/v2"
 dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none

@@ -13,7 +13,7 @@
 #define FIXTURE_DISKS 2u
 #define FIXTURE_POINTS 16u
 
-/* A point that was committed. */
+/* A point that was committed; a compact may have given it another manifest since. */
 struct fixture_point {
 	char object[192];
 	struct { uint8_t *bytes; size_t size; } disk[FIXTURE_DISKS];
@@ -32,6 +32,7 @@ struct fixture {
 };
 
 struct fixture *fixture_new(struct test_random r, uint32_t chunk_size);
+struct fixture *fixture_over(struct test_random r, uint32_t chunk_size, struct store *taken);
 void fixture_free(struct fixture *f);
 void fixture_add_disk(struct fixture *f, size_t size, bool tells_holes);
 
@@ -44,6 +45,11 @@ void fixture_remember(struct fixture *f, const char *object);
 size_t fixture_check(struct fixture *f);
 /* The newest one alone; others may be damaged. */
 void fixture_check_newest(struct fixture *f);
+
+/* Point i is not expected any more. */
+void fixture_forget(struct fixture *f, size_t i);
+/* The vault once more; the caller's. */
+struct vault *fixture_vault(struct fixture *f);
 
 /* Names of objects with that prefix, malloc'ed; *n of 256 bytes each. */
 char (*fixture_list(struct fixture *f, const char *prefix, size_t *n))[256];

@@ -102,13 +102,18 @@ static const struct store_ops cut_ops = {
 	.remove = cut_remove, .now = cut_now, .free = share_free,
 };
 
-struct cutstore *cutstore_new(void)
+struct cutstore *cutstore_over(struct store *taken)
 {
 	struct cutstore *c = calloc(1, sizeof(*c));
 
-	c->lower = store_mem();
+	c->lower = taken;
 	pthread_mutex_init(&c->lock, NULL);
 	return c;
+}
+
+struct cutstore *cutstore_new(void)
+{
+	return cutstore_over(store_mem());
 }
 
 void cutstore_free(struct cutstore *c)

@@ -19,6 +19,7 @@ struct cutstore;
 
 /* In memory.  Vaults get references: cutstore_share(). */
 struct cutstore *cutstore_new(void);
+struct cutstore *cutstore_over(struct store *taken);	/* in front of another */
 void cutstore_free(struct cutstore *c);
 struct store *cutstore_share(struct cutstore *c);	/* freeing it leaves c alone */
 

@@ -107,7 +107,8 @@ NAMES = [	# type, name; None: a segment
 	(None, "seg/%s/%s/%s" % (SESSION, NUMBER, SEGMENT)),
 	((5,), r"ses/%s\.%s" % (SESSION, NUMBER)), ((6,), r"rd/%s\.%s" % (SESSION, NUMBER)),
 	((7,), "exp/" + SESSION), ((8,), "cond/[^./]+"), ((9,), r"cond/[^./]+\.claim"),
-	((10,), r"vm/%s\.0" % VM), ((11,), "log/.*"), ((12,), "trace/.*")]
+	((10,), r"vm/%s\.0" % VM), ((11,), "log/.*"), ((12,), "trace/.*"),
+	((14,), r"hold/%s-%s\.%s" % (VM, VM, NUMBER)), ((15,), "bad/[^/]+")]
 
 
 def types_of(name):

@@ -158,7 +158,7 @@ class Vault:
 				if item.type == 3:
 					point = Manifest(self, name, stored, parse_json(text, name))
 					other = points.setdefault(name.rsplit("/", 1)[0], point)
-					if point.store_time > other.store_time:
+					if (point.rewritten, point.session) > (other.rewritten, other.session):
 						points[name.rsplit("/", 1)[0]] = point
 		return list(points.values())
 
@@ -168,7 +168,8 @@ class Manifest:
 		self.vault, self.name, self.text = vault, name, text
 		self.sha256 = hashlib.sha256(stored).hexdigest()
 		self.vm_id, when, self.session = name.split("/")[1:]
-		self.store_time = decimal(text["store_time"], 1 << 63, name)
+		decimal(text["store_time"], 1 << 63, name)
+		self.rewritten = decimal(text.get("rewritten", "0"), 1 << 63, name)
 		stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(decimal(text["time"], 1 << 40, name)))
 		need(when == stamp + "-" + text["id"], name + ": time or id is not that of the name")
 		need((text["vm_id"], text["session"]) == (self.vm_id, self.session), name + ": vm or session")

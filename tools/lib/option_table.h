@@ -58,7 +58,7 @@ OPTION(KEK_URL, "kek-url", "URL", G_KEYS,
        "the key that wraps that secret, where its tags do not say so")
 OPTION(AUDIT_LOG, "audit-log", "FILE", G_KEYS | G_KEYSTORE,
        "append a line for each key that is unwrapped or handed out, beside syslog's")
-OPTION(REASON, "reason", "TEXT", G_KEYS | G_KEYSTORE, "why, for the audit line")
+OPTION(REASON, "reason", "TEXT", G_KEYS | G_KEYSTORE | G_HOLD, "why, for the audit line or the record")
 OPTION(TRY_ALL_KEYS, "try-all-keys", NULL, G_KEYS,
        "try every passphrase of a folder, not 16 of them; each may cost a second or more")
 OPTION(MAX_KDF_MEMORY, "max-kdf-memory", "SIZE", G_KEYS,
@@ -138,6 +138,18 @@ OPTION(STRUCTURE, "structure", NULL, G_VERIFY, "do not read the data, only what 
 OPTION(SAMPLE, "sample", "PERCENT", G_VERIFY, "read that part of the data, chosen at random: 5%")
 OPTION(TIME_LIMIT, "time-limit", "SECONDS", G_VERIFY,
        "stop reading data then; the next verify with a limit goes on from there")
+
+/* Prune. */
+OPTION(KEEP_LAST, "keep-last", "N", G_PRUNE, "keep the last N points of a VM that has no policy")
+OPTION(KEEP_DAILY, "keep-daily", "N", G_PRUNE, "keep the last point of each of the last N days that have one")
+OPTION(KEEP_WEEKLY, "keep-weekly", "N", G_PRUNE, "likewise of weeks, from Monday to Sunday")
+OPTION(KEEP_MONTHLY, "keep-monthly", "N", G_PRUNE, "likewise of months")
+OPTION(KEEP_YEARLY, "keep-yearly", "N", G_PRUNE, "likewise of years")
+OPTION(TIME_ZONE, "time-zone", "ZONE", G_PRUNE, "whose days these are: Europe/Madrid, Romance Standard Time (UTC)")
+OPTION(DRY_RUN, "dry-run", NULL, G_PRUNE, "say what would be done and why, and do nothing")
+OPTION(COMPACT, "compact", NULL, G_PRUNE, "copy what lives in segments that are more than half dead, so that they can go")
+OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
+       "expire points although the store's clock jumped: nothing was put for a month, or it went back")
 
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor; at most 3 in a backup, else 4)")

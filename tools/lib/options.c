@@ -23,6 +23,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_RESTORE, "restores" },
 	{ G_EXPORT, "exports" },
 	{ G_VERIFY, "verifying" },
+	{ G_PRUNE, "expiry" },
 	{ G_LONG, "what takes long" },
 	{ G_NEWVAULT, "a new vault" },
 	{ G_NEWKEY, "a new key of a vault" },
