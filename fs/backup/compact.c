@@ -169,7 +169,11 @@ static int rewrite_disk(struct rewrite *w, struct point_disk *d, struct error *e
 	if (rc == 0)
 		rc = copier_flush(copier, err);
 	d->stored_bytes = 0;
-	return rc < 0 ? rc : map_tree_finish(tree, &d->top, &d->has_top, &d->stored_bytes, err);
+	if (rc == 0)
+		rc = map_tree_finish(tree, &d->top, &d->has_top, &d->stored_bytes, err);
+	map_reader_free(TAKE(m));	/* it borrows the old top page */
+	free(TAKE(d->top_page));
+	return rc < 0 ? rc : map_keep_top(vault_store(v), d, err);
 }
 
 static int rewrite_point(struct vault *v, const struct inventory_point *p, const struct half_empties *avoid,
