@@ -203,7 +203,7 @@ def zones():
         if name.startswith(("posix/", "right/")) or name in ("Factory", "localtime"):
             continue
         zone = zoneinfo.ZoneInfo(name)
-        times = [rng.randrange(-10**9, 4 * 10**9) for _ in range(40)]
+        times = [rng.randrange(-10**9, 4 * 10**9) for _ in range(12)]
         said = subprocess.run([PLAN, "zone=" + name], input="".join("offset %d\n" % t for t in times), text=True,
                               capture_output=True, check=True).stdout.split()
         for t, offset in zip(times, said):

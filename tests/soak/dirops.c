@@ -4,9 +4,11 @@
  * vault in a folder is written.
  *	DIROPS_KILL="KIND STEP N"  kill -9 this process at the N-th time.  KIND
  *	    chunk: STEP read, of DIROPS_SOURCE.  KIND session vm segment map refs
- *	    manifest: STEP write half sync mkdir link linked folder: before the
- *	    put's write, in the middle of it, before its fsync, after a folder was
- *	    made, before its link, after it, before the folder's fsync.
+ *	    manifest exp cond claim log: STEP write half sync mkdir link linked
+ *	    folder: before the put's write, in the middle of it, before its fsync,
+ *	    after a folder was made, before its link, after it, before the folder's
+ *	    fsync.  KIND pt/ ref/ seg/ cond/ ses/: STEP remove removed: before an
+ *	    object of that folder is removed, and after it.
  *	DIROPS_LOG=FILE, DIROPS_SAVE=FOLDER  every operation on files and folders,
  *	    in order, and hard links to what was written, by inode number.
  */
@@ -126,7 +128,11 @@ static const char *kind_of(const unsigned char *p, size_t len)
 	switch (p[10]) {
 	case 3: return "manifest";
 	case 5: return "session";
+	case 7: return "exp";
+	case 8: return "cond";
+	case 9: return "claim";
 	case 10: return "vm";
+	case 11: return "log";
 	case 13: return "refs";
 	default: return "other";
 	}
@@ -222,15 +228,18 @@ int mkdirat(int dir, const char *name, mode_t mode)
 
 int unlinkat(int dir, const char *name, int flags)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], folder[16];
 	int rc;
 
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strcspn(name, "/") + 1), name);
+	strike(folder, "remove");
 	pthread_mutex_lock(&lock);
 	path_of(dir, name, path, sizeof(path));
 	rc = REAL(unlinkat)(dir, name, flags);
 	if (rc == 0)
 		note("unlink", 0, path, "");
 	pthread_mutex_unlock(&lock);
+	strike(folder, "removed");
 	return rc;
 }
 
