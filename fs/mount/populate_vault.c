@@ -182,6 +182,14 @@ static int add_disk(struct node *folder, struct shown_point *p, size_t i, struct
 	return tree_add_early_folder(n, "encrypted", &stored_ops, s, err) ? 0 : -ENOMEM;
 }
 
+/* The list is by VM, oldest first. */
+static bool is_newest(const struct shown_point *p)
+{
+	const struct whole *w = p->whole;
+
+	return p->name + 1 == w->list + w->n || strcmp(p->name[1].vm_id, p->name->vm_id) != 0;
+}
+
 /* R1, then R2: a mark that came before our record is seen here. */
 static int read_point(struct shown_point *p, struct error *err)
 {
@@ -203,6 +211,8 @@ static int read_point(struct shown_point *p, struct error *err)
 		rc = point_read(v, p->name, &p->point, err);
 	if (rc < 0)
 		store_expect(vault_store(v), EXPECT_NOTHING, NULL);
+	else if (p->whole->view.seen)
+		p->whole->view.seen(v, p->point, is_newest(p));
 	return rc;
 }
 

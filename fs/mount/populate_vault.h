@@ -21,6 +21,8 @@ struct vault_view {
 	struct disk_options options;	/* what its pointers name outlives the tree, too */
 	const struct overlay_choice *overlay;	/* a folder or temporary; base and identity are set here */
 	bool bek_volume;		/* points show bek-volume.raw */
+	/* Called once a point was read; newest: of its VM.  NULL: nobody asks. */
+	void (*seen)(const struct vault *v, const struct point *p, bool newest);
 	const char *vm;			/* the root is this VM; NULL: the vault */
 	const char *point;		/* the root is this point of it; NULL: the VM */
 };

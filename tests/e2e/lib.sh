@@ -22,6 +22,7 @@ export ROOT MODE B PATH LC_ALL=C.UTF-8
 T=$(mktemp -d "${TMPDIR:-/tmp}/ade-$(basename "$0" .sh).XXXXXX")
 chmod 755 "$T"		# tests that act as another user look inside
 export T
+export XDG_STATE_HOME=$T/.state		# what commands remember of vaults is this test's alone
 
 # What a sanitizer has to say of a daemon nobody else would read.
 if [ "$MODE" != release ]; then

@@ -5,6 +5,7 @@
 #include "tools/adebackup/command.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/progress.h"
+#include "tools/lib/seen.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -173,7 +174,7 @@ static json_t *result_json(const struct point *p, const struct backup_result *r)
 			 disks);
 }
 
-static int finish(const struct job *j, const struct point *p, const struct backup_result *r)
+static int finish(const struct job *j, const struct vault *v, const struct point *p, const struct backup_result *r)
 {
 	char time[POINT_TIME_TEXT];
 	int code = j->keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
@@ -184,6 +185,11 @@ static int finish(const struct job *j, const struct point *p, const struct backu
 		error_set(&warning, ENOKEY, "the point is stored, but not proven: %s", p->proof_words);
 		error_next(&warning, "Find the key that opens it before it is needed: adebackup inspect SOURCE --keys DIR");
 		report_warning(j->in->report, &warning);
+	}
+	error_clear(&warning);
+	if (seen_newer(v, p, true, &warning)) {
+		report_warning(j->in->report, &warning);
+		code = EXIT_WARNINGS;
 	}
 	if (!j->in->report->json && !j->in->report->quiet)
 		printf("%s@%s  %s  %.1f MiB new of %.1f MiB\n%s: %s\n", p->vm, p->id, time,
@@ -209,7 +215,7 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 		error_set(err, EINTR, "interrupted; nothing was committed");
 		error_next(err, "The next backup goes on from what is stored already.");
 	}
-	return rc < 0 ? report_error(j->in->report, err) : finish(j, p, &result);
+	return rc < 0 ? report_error(j->in->report, err) : finish(j, v, p, &result);
 }
 
 static int run(const struct invocation *in)

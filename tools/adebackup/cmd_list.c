@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/point.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/seen.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 struct listing {
 	const struct invocation *in;
 	json_t *points;
-	bool damaged;
+	bool damaged, stale;
 };
 
 static void print_size(uint64_t bytes)
@@ -45,8 +46,10 @@ static json_t *point_json(const struct point *p, const char *folder)
 			 p->proof == PROOF_PROVEN ? "proven" : "not proven", "disks", disks);
 }
 
-static int show(struct listing *l, struct vault *v, const struct point_name *name, struct error *err)
+/* newest: of its VM. */
+static int show(struct listing *l, struct vault *v, const struct point_name *name, bool newest, struct error *err)
 {
+	struct error warning = ERROR_INIT;
 	AUTO(point_free) struct point *p = NULL;
 	int rc = point_read(v, name, &p, err);
 
@@ -62,6 +65,10 @@ static int show(struct listing *l, struct vault *v, const struct point_name *nam
 	}
 	if (rc < 0)
 		return rc;
+	if (newest && seen_newer(v, p, true, &warning)) {
+		report_warning(l->in->report, &warning);
+		l->stale = true;
+	}
 	if (l->in->report->json)
 		json_array_append_new(l->points, point_json(p, name->folder));
 	else
@@ -85,7 +92,7 @@ static int list_points(struct listing *l, struct vault *v, struct error *err)
 		return -ENOENT;
 	}
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = show(l, v, &names[i], err);
+		rc = show(l, v, &names[i], i + 1 == n || strcmp(names[i].vm_id, names[i + 1].vm_id), err);
 	return rc;
 }
 
@@ -101,7 +108,7 @@ static int run(const struct invocation *in)
 		return report_error(in->report, &err);
 	}
 	said = report_result(in->report, json_pack("{s:o}", "points", l.points));
-	return said ? said : l.damaged ? EXIT_DAMAGED : EXIT_DONE;
+	return said ? said : l.damaged ? EXIT_DAMAGED : l.stale ? EXIT_WARNINGS : EXIT_DONE;
 }
 
 const struct command cmd_list = {
@@ -112,7 +119,9 @@ const struct command cmd_list = {
 	.summary = "the recovery points of a vault",
 	.text = "Lists the recovery points of VAULT, or of one VM in it, oldest first: the VM, the time, "
 		"the point's id, whether it was proven that its disks open, and the disks. A point whose "
-		"manifest is damaged is named on standard error, and the command ends with 16.",
+		"manifest is damaged is named on standard error, and the command ends with 16. It ends with 3 "
+		"where this user has seen a newer point of a VM before: somebody may have put back an older "
+		"copy of the vault.",
 	.example = "  adebackup list /backup --vault-key vault.key\n"
 		   "  adebackup list /backup web1 --vault-key vault.key --json",
 	.groups = G_VAULT,

@@ -5,6 +5,7 @@
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/store_opening.h"
+#include "tools/lib/state_dir.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -131,28 +132,15 @@ static int parse_sample(const char *text, double *part, struct error *err)
 	return 0;
 }
 
-/* $XDG_STATE_HOME/adebackup/verify-<vault id>; empty: nowhere. */
+/* Empty: nowhere. */
 static void find_state(struct job *j)
 {
-	const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	char id[2 * VAULT_ID_BYTES + 1] = "no-key", folder[PATH_BYTES - 64];
 
 	if (j->vault)
 		hex_encode(vault_info(j->vault)->id, VAULT_ID_BYTES, id);
-	if (base && base[0] == '/')
-		snprintf(folder, sizeof(folder), "%s/adebackup", base);
-	else if (home && home[0] == '/')
-		snprintf(folder, sizeof(folder), "%s/.local/state/adebackup", home);
-	else
-		return;
-	for (char *p = folder + 1; *p; p++)
-		if (*p == '/') {
-			*p = '\0';
-			mkdir(folder, 0700);
-			*p = '/';
-		}
-	mkdir(folder, 0700);
-	snprintf(j->state, sizeof(j->state), "%s/verify-%s", folder, id);
+	if (state_dir(folder, sizeof(folder)) == 0)
+		snprintf(j->state, sizeof(j->state), "%s/verify-%s", folder, id);
 }
 
 static void read_state(const struct job *j, struct verify *q)

@@ -5,6 +5,7 @@
 #include "fs/vault/capsule.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/seen.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -61,6 +62,8 @@ struct point *point_from_operand(struct vault *v, const char *text, struct vault
 	}
 	if (rc < 0 && !err->object[0])
 		error_object(err, "%s", text);
+	if (rc == 0)
+		seen_log(v, p, !strcmp(which, "latest"));
 	return rc < 0 ? NULL : p;
 }
 

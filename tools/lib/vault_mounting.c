@@ -5,6 +5,7 @@
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/store_opening.h"
+#include "tools/lib/seen.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -64,7 +65,8 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 				 const struct tree_owner *owner, struct error *err)
 {
 	struct error warning = ERROR_INIT;
-	struct vault_view view = { .bek_volume = options_has(o, OPT_BEKVOLUME), .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
+	struct vault_view view = { .bek_volume = options_has(o, OPT_BEKVOLUME), .seen = seen_log,
+				   .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
 				   .options = { .partial = options_has(o, OPT_PARTIAL),
 						.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 						.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0) } };
