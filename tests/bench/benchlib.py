@@ -5,7 +5,9 @@ In each round every contender is mounted, measured and unmounted, ours, the null
 peers in an order that turns from round to round, because a busy machine is slow for minutes at a
 time.  Ratios are taken within a round; the median over the rounds is what is told.
 """
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
@@ -55,6 +57,7 @@ class Group:
     metrics: dict             # metric -> (heading, format)
     note: str = ""
     attach: object = None     # attach(contender): what measure() is given; None: Mounted
+    rounds: int = None        # where --rounds is not meant
 
 
 def run(argv, **kwargs):
@@ -210,26 +213,43 @@ def measure_first_byte(mounted, options):
 FIRST_BYTE_METRICS = {k: READ_METRICS[k] for k in ("first", "rss")}
 
 
+@contextlib.contextmanager
+def alone(options):
+    """Other work on this machine that takes the lock shared waits while a round is measured."""
+    if not options.lock:
+        yield
+        return
+    with open(options.lock, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    time.sleep(options.pause)
+
+
 def run_group(group, options, say):
     """[{order, samples: {contender: {metric: value}}}]"""
     rounds = []
-    for number in range(options.rounds):
-        turn = number % len(group.contenders)
-        order = group.contenders[turn:] + group.contenders[:turn]
-        samples = {}
-        for contender in order:
-            mounted = (group.attach or Mounted)(contender)
-            try:
-                samples[contender.name] = group.measure(mounted, options)
-            finally:
-                mounted.stop()
-                contender.lines = getattr(mounted, "lines", contender.lines)
-            say("%s round %d/%d  %-28s %s" % (
-                group.name, number + 1, options.rounds, contender.name,
-                "  ".join("%s %s" % (k, group.metrics[k][1] % v)
-                          for k, v in samples[contender.name].items() if k in group.metrics)))
-        rounds.append({"order": [c.name for c in order], "samples": samples})
+    for number in range(group.rounds or options.rounds):
+        with alone(options):
+            rounds.append(run_round(group, options, number, say))
     return rounds
+
+
+def run_round(group, options, number, say):
+    turn = number % len(group.contenders)
+    order = group.contenders[turn:] + group.contenders[:turn]
+    samples = {}
+    for contender in order:
+        mounted = (group.attach or Mounted)(contender)
+        try:
+            samples[contender.name] = group.measure(mounted, options)
+        finally:
+            mounted.stop()
+            contender.lines = getattr(mounted, "lines", contender.lines)
+        say("%s round %d/%d  %-28s %s" % (
+            group.name, number + 1, group.rounds or options.rounds, contender.name,
+            "  ".join("%s %s" % (k, group.metrics[k][1] % v)
+                      for k, v in samples[contender.name].items() if k in group.metrics)))
+    return {"order": [c.name for c in order], "samples": samples}
 
 
 def ratios(rounds, metric, ours, other):
