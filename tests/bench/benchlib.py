@@ -215,12 +215,10 @@ FIRST_BYTE_METRICS = {k: READ_METRICS[k] for k in ("first", "rss")}
 
 @contextlib.contextmanager
 def alone(options):
-    """Other work on this machine that takes the lock shared waits while a round is measured."""
-    if not options.lock:
-        yield
-        return
-    with open(options.lock, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Other work on this machine that takes the locks shared waits while a round is measured."""
+    with contextlib.ExitStack() as held:
+        for path in options.lock:
+            fcntl.flock(held.enter_context(open(path, "w")), fcntl.LOCK_EX)
         yield
     time.sleep(options.pause)
 

@@ -109,8 +109,9 @@ class ReadOnce(vaulttools.Tool):
 
 
 ALL = ("again", "change", "restore")
-BEST = [vaulttools.ResticLargePacks, vaulttools.BorgFixed]    # as their papers advise for disk images
-DEFAULTS = [vaulttools.Restic, vaulttools.Borg]
+# As their papers advise for disk images.  Borg alone comes near restic in what it is repeated for.
+BEST = [(vaulttools.ResticLargePacks, ALL), (vaulttools.BorgFixed, ("again",))]
+OTHERS = [(vaulttools.Restic, ALL), (vaulttools.Borg, ALL), (vaulttools.BorgFixed, ALL)]
 
 
 def casync_added(data, kind):
@@ -130,15 +131,17 @@ def job_goals(data, kind, peers):
     old, new = data.base(kind), data.changed(kind)
     singly = vaultdata.packed_singly(old, new) / MIB
     allowed = 1.3 * singly + 0.0015 * os.path.getsize(old) / MIB
-    names = [tool.name for tool in peers]
+    names = [tool.name for tool, _ in peers]
+    changed = [tool.name for tool, steps in peers if "change" in steps]
+    restored = [tool.name for tool, steps in peers if "restore" in steps]
     goals = [Goal("first", "ours", names, 0.5, at_most=True),
              Goal("again", "ours", names, 1 / 1.6, at_most=True),
-             Goal("change", "ours", names, 0.5, at_most=True),
+             Goal("change", "ours", changed, 0.5, at_most=True),
              Goal("added", "ours", [], round(allowed, 1), at_most=True, unit="MiB"),
-             Goal("added", "ours", names, 0.05, at_most=True),
+             Goal("added", "ours", changed, 0.05, at_most=True),
              Goal("added", "ours", [], round(0.15 * casync_added(data, kind), 1), at_most=True,
                   unit="MiB (15 % of casync)"),
-             Goal("restore", "ours", names, 1 / 1.8, at_most=True)]
+             Goal("restore", "ours", restored, 1 / 1.8, at_most=True)]
     if kind == "plain":
         sizes = [name for name in names if name != vaulttools.Borg.name]    # its default is lz4
         return goals + [Goal("size", "ours", sizes, 1.12, at_most=True)]
@@ -152,7 +155,7 @@ def contender(data, kind, tool, steps):
 
 def job_group(data, kind):
     """Against the peers as they advise for disk images, and against the work itself."""
-    contenders = [contender(data, kind, tool, ALL) for tool in [vaulttools.Ours] + BEST]
+    contenders = [contender(data, kind, tool, steps) for tool, steps in [(vaulttools.Ours, ALL)] + BEST]
     contenders += [contender(data, kind, vaulttools.Packloop, ()),
                    contender(data, kind, ReadOnce, ("again",))]
     goals = job_goals(data, kind, BEST) + [
@@ -164,16 +167,16 @@ def job_group(data, kind):
                       "either row suffices.", attach=Job)
 
 
-def defaults_group(data, kind):
-    """Against the peers' defaults, each several times slower than their settings for images."""
-    contenders = [contender(data, kind, tool, ALL) for tool in [vaulttools.Ours] + DEFAULTS]
-    goals = job_goals(data, kind, DEFAULTS)
+def others_group(data, kind):
+    """Against the peers' defaults, and whole rounds of borg."""
+    contenders = [contender(data, kind, tool, steps) for tool, steps in [(vaulttools.Ours, ALL)] + OTHERS]
+    goals = job_goals(data, kind, OTHERS)
     if kind == "plain":
         contenders.append(contender(data, kind, vaulttools.Qcow2, ()))
         goals.append(Goal("size", "ours", [vaulttools.Qcow2.name], 1, at_most=True))
-    return Group("defaults-" + kind, "the peers' defaults, %s, %d MiB" % (kind, data.options.size),
+    return Group("others-" + kind, "the peers' defaults and all of borg, %s, %d MiB" % (kind, data.options.size),
                  contenders, goals, lambda job, options: job.run(), JOB_METRICS,
-                 note="As above, in fewer rounds: the group above has the better of each peer.",
+                 note="As above, in fewer rounds: the group above has what is fastest of them.",
                  attach=Job, rounds=min(2, data.options.rounds))
 
 
@@ -371,8 +374,8 @@ def scale_commands_group(data):
 def groups(options):
     data = vaultdata.Data(options)
     made = {"backup-plain": lambda: job_group(data, "plain"), "backup-ade": lambda: job_group(data, "ade"),
-            "defaults-plain": lambda: defaults_group(data, "plain"),
-            "defaults-ade": lambda: defaults_group(data, "ade"),
+            "others-plain": lambda: others_group(data, "plain"),
+            "others-ade": lambda: others_group(data, "ade"),
             "long": lambda: long_group(data), "mount": lambda: mount_group(data),
             "scale-mount": lambda: scale_mount_group(data),
             "scale-commands": lambda: scale_commands_group(data)}

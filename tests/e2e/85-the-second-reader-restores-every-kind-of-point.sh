@@ -83,6 +83,18 @@ points v16 --vault-key key --bek LinuxPassPhraseFileName
 compare v16 --vault-key key
 jq -e '.patch >= 6 and .raw > 0' v16.check >/dev/null || fail "no patches: $(cat v16.check)"
 
+say "a map of three levels: 16 KiB chunks, over 16 GiB"
+truncate -s 17G deep.raw
+for mib in 0 15 16 1023 16384 17407; do put deep.raw $((mib << 20)) $mib 50000; done
+for step in 1 2; do
+	expect_status 0 "$a" backup v16 deep --vault-key key --disk os=deep.raw --json
+	reader v16 --vault-key key list >deep.json
+	point=$(jq -r ".[] | select(.vm == \"deep\" and .number == \"$step\").point" deep.json)
+	reader v16 --vault-key key restore deep "$point" os out.deep
+	expect_status 0 qemu-img compare -f raw -F raw deep.raw out.deep
+	put deep.raw $((16384 << 20)) 77 60
+done
+
 disks=(os lun0 lun1 lun3)
 say "64 KiB, a passphrase"
 echo "correct horse battery" >pass
