@@ -110,6 +110,15 @@ look "a segment renamed" "web1@${web[0]}"
 swap "$(object vm | head -1)" "$(object vm | tail -1)"
 look "the names of two VMs swapped"
 
+say "each segment, taken away, is missed: also one whose only page the manifest keeps"
+for f in $(object seg); do
+	mv "vault/$f" x
+	expect_status 16 "$a" verify vault --vault-key vault.key
+	expect_text "$f" out
+	expect_status 16 "$a" verify vault --no-key
+	mv x "vault/$f"
+done
+
 say "another vault's description: the key does not open it"
 cp other/vault vault/vault
 for point in "${web[@]}"; do
