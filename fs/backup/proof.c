@@ -130,14 +130,43 @@ static void look(const struct jval *info, const char *disk, struct found *f)
 	}
 }
 
+/* The other sources, for disk.h. */
+struct others { const struct proof_keys *k; size_t self; struct disk_options options; };
+
+static const struct backup_disk *other_source(const struct others *o, size_t i)
+{
+	return &o->k->disks[i >= o->self ? i + 1 : i];
+}
+
+static struct disk *open_other(void *arg, size_t i, struct error *err)
+{
+	const struct others *o = arg;
+	const struct backup_disk *source = other_source(o, i);
+
+	return disk_open(blockdev_ref(source->source), source->vhd, o->k->keys, &o->options, err);
+}
+
+static const char *name_of_other(void *arg, size_t i)
+{
+	return other_source(arg, i)->name;
+}
+
 /* Opens one disk as a mount would; a disk that does not open is told in *f. */
 static int open_disk(const struct proof_keys *k, const struct backup_disk *source, struct notes *notes,
 		     struct point_disk *d, struct found *f, struct error *err)
 {
 	struct blockdev *bd = recorder_new(blockdev_ref(source->source), notes, err);
-	AUTO(disk_unref) struct disk *disk = bd ? disk_open(bd, source->vhd, k->keys, k->options, err) : NULL;
-	AUTO(free) char *text = disk ? disk_info_json(disk) : NULL;
+	struct others others = { .k = k, .self = (size_t)(source - k->disks) };
+	struct disk_family family = { .n = k->n_disks - 1, .open = open_other, .name = name_of_other, .arg = &others };
+	struct disk_options options = { .family = NULL };
+	AUTO(disk_unref) struct disk *disk = NULL;
+	AUTO(free) char *text = NULL;
 
+	if (k->options)
+		options = others.options = *k->options;
+	options.family = &family;
+	disk = bd ? disk_open(bd, source->vhd, k->keys, &options, err) : NULL;
+	text = disk ? disk_info_json(disk) : NULL;
 	if (!disk && err->code == ENOMEM)
 		return -ENOMEM;
 	if (!disk) {

@@ -13,6 +13,7 @@
 #define SCAN_STEP 4096u
 #define SCAN_MAX (4ull << 30)		/* a boot partition is not larger */
 #define SCAN_BUF (1u << 20)
+#define FOLDER_MAX 64
 
 static const char *const paths[] = { "/luks/osluksheader", "/boot/luks/osluksheader" };
 
@@ -154,7 +155,7 @@ static bool is_folder(ext2_filsys fs, ext2_ino_t ino)
 
 /* The library's own walk follows symbolic links and believes a short link's
  * size, however far that reaches behind the inode; so links are not followed. */
-static int walk(ext2_filsys fs, const char *path, ext2_ino_t *ino)
+static int walk_to(ext2_filsys fs, const char *path, ext2_ino_t *ino)
 {
 	*ino = EXT2_ROOT_INO;
 	while (*path) {
@@ -166,20 +167,31 @@ static int walk(ext2_filsys fs, const char *path, ext2_ino_t *ino)
 			return -ENOENT;
 		path += len + (path[len] == '/');
 	}
-	return is_file(fs, *ino) ? 0 : -ENOENT;
+	return 0;
+}
+
+static int walk(ext2_filsys fs, const char *path, ext2_ino_t *ino)
+{
+	return walk_to(fs, path, ino) == 0 && is_file(fs, *ino) ? 0 : -ENOENT;
+}
+
+static errcode_t open_fs(struct blockdev *partition, ext2_filsys *fs)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%p", (void *)partition);
+	return ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0, &dev_manager, fs);
 }
 
 struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err)
 {
 	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
-	char name[32];
 	uint8_t *buf = NULL;
 	size_t len = 0;
 	ext2_ino_t ino;
 	int rc;
 
-	snprintf(name, sizeof(name), "%p", (void *)partition);
-	if (ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0, &dev_manager, &fs))
+	if (open_fs(partition, &fs))
 		return error_null(err, EBADMSG, "the boot file system cannot be read");
 	if (walk(fs, path, &ino) < 0)
 		return error_null(err, ENOENT, "no file %s", path);
@@ -187,6 +199,54 @@ struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path,
 	if (rc < 0)
 		return error_null(err, -rc, "the file %s cannot be read", path);
 	return mem_open(buf, len, err);
+}
+
+/* Files of a folder, noted before any is read. */
+struct listing {
+	const char *prefix;
+	struct { ext2_ino_t ino; char name[64]; } file[FOLDER_MAX];
+	size_t n;
+};
+
+static int note_file(struct ext2_dir_entry *e, int offset, int blocksize, char *buf, void *arg)
+{
+	struct listing *l = arg;
+	int len = ext2fs_dirent_name_len(e);
+	size_t prefix = strlen(l->prefix);
+
+	(void)offset, (void)blocksize, (void)buf;
+	if (l->n == FOLDER_MAX || len < (int)prefix || len >= (int)sizeof(l->file[0].name) ||
+	    memcmp(e->name, l->prefix, prefix))
+		return 0;
+	l->file[l->n].ino = e->inode;
+	memcpy(l->file[l->n].name, e->name, (size_t)len);
+	l->n++;
+	return 0;
+}
+
+int bootfile_each_ext(struct blockdev *partition, const char *folder, const char *prefix, bootfile_fn *fn,
+		      void *arg)
+{
+	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
+	struct listing l = { .prefix = prefix };
+	ext2_ino_t ino;
+	int rc = 0;
+
+	if (open_fs(partition, &fs) || walk_to(fs, folder, &ino) < 0 || !is_folder(fs, ino) ||
+	    ext2fs_dir_iterate(fs, ino, 0, NULL, note_file, &l))
+		return 0;
+	for (size_t i = 0; i < l.n && !rc; i++) {
+		struct blockdev *file;
+		uint8_t *buf = NULL;
+		size_t len = 0;
+
+		if (!is_file(fs, l.file[i].ino) || read_file(fs, l.file[i].ino, &buf, &len) < 0)
+			continue;
+		file = mem_open(buf, len, NULL);
+		rc = file ? fn(arg, file, l.file[i].name) : 0;
+		blockdev_unref(file);
+	}
+	return rc;
 }
 
 /* Places where a header may begin, in what is stored (holes passed over). */

@@ -31,4 +31,12 @@ struct blockdev *bootfile_find_next(struct blockdev *partition, uint64_t *from,
  * holes read as zeros.  NULL: ENOENT, EBADMSG, ENOMEM, … */
 struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err);
 
+/* Each file of a folder of an ext file system whose name begins with prefix,
+ * by name's order in the folder, at most 64 and each at most BOOTFILE_MAX
+ * bytes; non-zero from fn stops.  file is lent.  What cannot be read is passed
+ * over. */
+typedef int bootfile_fn(void *arg, struct blockdev *file, const char *name);
+int bootfile_each_ext(struct blockdev *partition, const char *folder, const char *prefix, bootfile_fn *fn,
+		      void *arg);
+
 #endif

@@ -19,7 +19,7 @@
 #define BOOT_MAX (4ull << 30)
 #define SMALLEST (16ull << 20)		/* no root file system is smaller */
 
-static uint64_t accept_header(struct blockdev *bd)
+uint64_t detached_accept(struct blockdev *bd)
 {
 	struct reader r = reader_over(bd);
 	AUTO(luks_free) struct luks *l = luks_open(&r, NULL);
@@ -141,7 +141,7 @@ static int open_named(const char *spec, struct blockdev **out, struct error *err
 	*out = slice_open(bd, off, bd->size - off, err);
 	if (!*out)
 		return -ENOMEM;
-	if (accept_header(*out) == 0) {
+	if (detached_accept(*out) == 0) {
 		struct reader r = reader_over(*out);
 
 		luks_free(luks_open(&r, err));	/* for its words */
@@ -184,7 +184,7 @@ static void use_boot(struct disk *d, const struct disk_volume *boot, struct unlo
 	for (int n = 0; part && n < HEADERS_MAX; n++) {
 		char where[64], from[96];
 		AUTO(blockdev_unref) struct blockdev *header =
-			bootfile_find_next(part, &at, accept_header, where, sizeof(where), NULL);
+			bootfile_find_next(part, &at, detached_accept, where, sizeof(where), NULL);
 		struct finding f;
 
 		if (!header)
@@ -197,6 +197,19 @@ static void use_boot(struct disk *d, const struct disk_volume *boot, struct unlo
 			break;
 	}
 	commit(&first);
+}
+
+bool detached_wanted(struct disk *d)
+{
+	return next_candidate(d, NULL, false) != NULL;
+}
+
+void detached_use(struct disk *d, struct blockdev *header, const char *from, struct unlock_context *ctx)
+{
+	struct finding f = use_header(d, header, from, false, ctx);
+
+	if (is_open(&f))
+		commit(&f);
 }
 
 /* What ADE meets as /boot.  xfs is searched block by block, so not a large one. */
@@ -215,5 +228,7 @@ int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err)
 	for (size_t i = 0; i < d->n_vols && rc == 0; i++)
 		if (may_hold_header(&d->vol[i]) && next_candidate(d, NULL, false))
 			use_boot(d, &d->vol[i], ctx);
+	if (rc == 0)
+		family_open(d, ctx);
 	return rc;
 }

@@ -12,17 +12,29 @@
 #include "fs/image/blockdev.h"
 #include "fs/keys/keyring.h"
 
+struct disk;
+
+/* The other disks of the VM.  A Linux data disk that ADE encrypted in place has
+ * its LUKS header in the OS disk's volume: for a volume that says nothing of
+ * itself, theirs are searched for headers. */
+struct disk_family {
+	size_t n;
+	/* Opened without a family, the caller's to drop; NULL: that one cannot be. */
+	struct disk *(*open)(void *arg, size_t i, struct error *err);
+	const char *(*name)(void *arg, size_t i);
+	void *arg;
+};
+
 struct disk_options {
 	bool partial;			/* show what opens; locked volumes stay ciphertext in disk.raw */
 	bool try_all_keys;		/* no limit of 16 KDF runs */
 	uint64_t max_kdf_memory;	/* bytes; 0: 1 GiB */
 	const char *const *headers;	/* header=[DISK:]FILE[@OFFSET], already without DISK: */
 	size_t n_headers;
+	const struct disk_family *family;	/* used while opening; NULL: it is alone */
 };
 
 enum disk_state { DISK_PLAIN, DISK_OPEN, DISK_LOCKED, DISK_DAMAGED, DISK_UNSUPPORTED };
-
-struct disk;
 
 /* Open what SPEC names as one disk: a raw image, fixed VHD or block device.
  * Recognises and refuses dynamic VHD, VHDX, qcow2, VMDK (ENOTSUP, with the

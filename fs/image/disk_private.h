@@ -38,5 +38,14 @@ int disk_list_views(struct disk *d);
 
 /* Detached LUKS headers: those that the user named, and an ADE OS disk's own. */
 int detached_open(struct disk *d, struct unlock_context *ctx, struct error *err);
+/* The header's length; 0: it is none that can be read. */
+uint64_t detached_accept(struct blockdev *header);
+/* Is there a volume that might belong to a header elsewhere?  Open one of them by this header,
+ * if it fits; from: where it was found. */
+bool detached_wanted(struct disk *d);
+void detached_use(struct disk *d, struct blockdev *header, const char *from, struct unlock_context *ctx);
+
+/* Headers in the volumes of the VM's other disks (ctx->opts->family). */
+void family_open(struct disk *d, struct unlock_context *ctx);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate_vault.h"
 #include "fs/azure/find_keys.h"
-#include "fs/image/point_disk.h"
+#include "fs/image/point_family.h"
 #include "fs/image/stack.h"
 #include "fs/image/vhd.h"
 #include "fs/mount/populate.h"
@@ -104,14 +104,17 @@ static int fill_disk(struct node *folder, struct error *err)
 	struct shown_disk *s = folder->ctx;
 	const struct vault_view *view = &s->at->whole->view;
 	const struct point_disk *d = &s->at->point->disk[s->index];
+	struct keyring *keys = s->at->keys ? s->at->keys : view->keys;
+	struct disk_options options = view->options;
+	struct point_family family;
 	struct blockdev *bd;
 
 	if (!s->disk) {
 		bd = stored_bytes(s, err);
 		if (bd)
 			point_disk_opening(bd);
-		s->disk = bd ? disk_open(bd, d->vhd, s->at->keys ? s->at->keys : view->keys, &view->options, err)
-			     : NULL;
+		options.family = point_family(&family, view->vault, s->at->point, d, view->cache, keys, &options);
+		s->disk = bd ? disk_open(bd, d->vhd, keys, &options, err) : NULL;
 		if (s->disk && view->overlay && lay_overlay(s, d->name, err) < 0) {
 			disk_unref(s->disk);
 			s->disk = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/disk_overlay.h"
 #include "fs/image/overlay_file.h"
-#include "fs/image/point_disk.h"
+#include "fs/image/point_family.h"
 #include "fs/restore/restore.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/opening.h"
@@ -92,6 +92,7 @@ static int open_point(struct job *j, struct error *err)
 	struct error warning = ERROR_INIT;
 	const char *headers[HEADERS_MAX];
 	const struct point_disk *d;
+	struct point_family family;
 	struct blockdev *bd;
 	size_t i = 0;
 	int rc = read_point(j, err);
@@ -111,6 +112,8 @@ static int open_point(struct job *j, struct error *err)
 		report_warning(j->in->report, &warning);
 	j->cache = j->opening.keys ? chunk_cache_new(0, err) : NULL;
 	bd = j->cache ? point_disk_new(j->vault, j->point->vm_id, d, j->cache, err) : NULL;
+	if (bd)
+		opts.family = point_family(&family, j->vault, j->point, d, j->cache, j->opening.keys, &opts);
 	j->opening.disk = bd ? disk_open(bd, d->vhd, j->opening.keys, &opts, err) : NULL;
 	return j->opening.disk ? disk_check_keys(j->opening.disk, err, NULL) : -err->code;
 }

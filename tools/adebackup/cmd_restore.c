@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/disk.h"
-#include "fs/image/point_disk.h"
+#include "fs/image/point_family.h"
 #include "fs/restore/restore.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/point_opening.h"
@@ -91,7 +91,10 @@ static struct disk *open_disk(struct job *j, const struct point_disk *d, struct 
 		.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0),
 		.headers = headers, .n_headers = headers_of(j, d->name, headers),
 	};
+	struct point_family family;
 	struct blockdev *bd = point_disk_new(j->vault, j->point->vm_id, d, j->cache, err);
+
+	opts.family = point_family(&family, j->vault, j->point, d, j->cache, as_stored(j) ? NULL : j->keys, &opts);
 	AUTO(disk_unref) struct disk *disk = bd ? disk_open(bd, d->vhd, as_stored(j) ? NULL : j->keys, &opts, err)
 						: NULL;
 	struct error warning = ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/point_opening.h"
 #include "fs/azure/find_keys.h"
-#include "fs/image/point_disk.h"
+#include "fs/image/point_family.h"
 #include "fs/vault/capsule.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
@@ -175,6 +175,7 @@ int point_opening_look(struct point_opening *op, const char *vault, const char *
 	};
 	const struct point_disk *d;
 	const char *headers[16];
+	struct point_family family;
 	struct blockdev *bd;
 	int rc;
 
@@ -187,6 +188,8 @@ int point_opening_look(struct point_opening *op, const char *vault, const char *
 	opts.headers = headers;
 	while (bd && opts.n_headers < 16 && (headers[opts.n_headers] = options_nth(o, OPT_HEADER, opts.n_headers)))
 		opts.n_headers++;
+	if (bd)
+		opts.family = point_family(&family, op->vault, op->point, d, op->cache, op->keys, &opts);
 	op->disk = bd ? disk_open(bd, d->vhd, op->keys, &opts, err) : NULL;
 	rc = op->disk ? disk_check_keys(op->disk, err, NULL) : -err->code;
 	if (rc < 0)
