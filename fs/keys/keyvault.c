@@ -2,11 +2,13 @@
 /* Azure Key Vault behind the key store interface. */
 #include "crypto/base64.h"
 #include "fs/keys/keyvault_call.h"
+#include "fs/util/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define MAX_PAGES 4000
 
@@ -43,7 +45,7 @@ static int fill(const struct jval *v, struct keystore_secret *out, struct error 
 	snprintf(out->content_type, sizeof(out->content_type), "%s", type ? type : "");
 	out->tags = jval_is_object(tags) ? jval_ref(tags) : NULL;
 	out->enabled = jval_bool(jval_get_ci(jval_get_ci(v, "attributes"), "enabled"), true);
-	out->managed = jval_bool(jval_get_ci(v, "managed"), false) ||
+	out->managed = jval_bool(jval_get_ci(v, "managed"), false) || jval_get_text(v, "kid") ||
 		       !strcasecmp(out->content_type, "application/x-pkcs12") ||
 		       !strcasecmp(out->content_type, "application/x-pem-file");
 	out->not_before = attribute(v, "nbf");
@@ -214,6 +216,8 @@ static int refuse_managed(struct keystore *ks, const struct key_ref *ref, struct
 		error_copy(err, &why);
 		return rc;
 	}
+	if (attribute(v, "exp") && attribute(v, "exp") <= (int64_t)time(NULL))
+		log_warning("the key %s/%s has expired; it is tried all the same", ref->name, ref->version);
 	if (!jval_bool(jval_get_ci(v, "managed"), false))
 		return 0;
 	error_set(err, ENOTSUP, "the key belongs to a certificate; ADE does not support that");
