@@ -3,14 +3,14 @@
 # The rows of the support matrix (tests/data/azure/matrix, made by tests/make/azure-matrix) for the
 # tests that need them; after lib.sh and keyvault.sh:
 #	. "$(dirname "$0")/matrix.sh"
-# Afterwards: ${ROWS[@]}; matrix_disk ROW and matrix_secret ROW make a row's disk ($T/disks/ROW, its
-# plaintext's hash in ${WANT[ROW]}) and put its key where it belongs; matrix_keys ROW prints the
-# options that lead to it.  ade is $ADE.
+# Afterwards: ${ROWS[@]}; matrix_disk ROW and matrix_secret ROW make a row's disk ($T/disks/ROW; the
+# plaintext's hash is ${WANT[ROW]}, that of a Linux root ${WANT_ROOT[ROW]}) and put its key where it
+# belongs; matrix_backup and matrix_mount VAULT ROW do what they say.  The program is $ADE.
 FIXTURES=$ROOT/tests/data/azure/matrix
 ADE=${ADE:-$B/adebackup}
 KEYWRAP=$ROOT/tests/data/keywrap
 ROWS=()
-declare -A NUMBER GUID VERSION KEK ALGORITHM VMNAME READ WANT
+declare -A NUMBER GUID VERSION KEK ALGORITHM VMNAME READ WANT WANT_ROOT
 while IFS=$'\t' read -r row number guid version kek algorithm vm where; do
 	ROWS+=("$row")
 	NUMBER[$row]=$number GUID[$row]=$guid VERSION[$row]=$version KEK[$row]=$kek
@@ -40,6 +40,7 @@ __linux_disk() {	# aad|noaad luks1|luks2 [ROWS THAT COUNT]
 	EXTRA_KEYS=$T/slots.$1 PBKDF_ITERATIONS=1000 ROOT_MIB=24 PLAIN=$T/plain \
 		"$ROOT/tests/make/ade-linux-disk" "$T/disks/$1" "$T/keys/$first" "$T/root.$1" "$2"
 	WANT[$1]=$(sha "$T/plain")
+	WANT_ROOT[$1]=$(dd if="$T/plain" bs=1M skip=87 count=24 status=none | sha256sum | cut -d' ' -f1)
 }
 
 matrix_disk() {	# ROW
@@ -48,7 +49,7 @@ matrix_disk() {	# ROW
 	if is "$1" linux; then
 		[ -e "$T/disks/$kind" ] || __linux_disk $kind $format
 		ln -s "$kind" "$T/disks/$1"
-		WANT[$1]=${WANT[$kind]}
+		WANT[$1]=${WANT[$kind]} WANT_ROOT[$1]=${WANT_ROOT[$kind]}
 		return
 	fi
 	[ -e "$T/ntfs" ] || { truncate -s 16M "$T/ntfs"; mkntfs -q -F -L ADE "$T/ntfs" >/dev/null 2>&1; }
