@@ -6,7 +6,7 @@ dev=$1 name=$2 boot=$3
 grep -q "^$name " /etc/crypttab 2>/dev/null && exit 0
 echo "$name $dev /bek/LinuxPassPhraseFileName timeout=10,discard,header=/boot/luks/osluksheader" >>/etc/crypttab
 echo "UUID=$boot /boot auto defaults 0 0" >>/etc/fstab
-echo 'LABEL=BEK\040VOLUME /bek auto defaults,nofail 0 0' >>/etc/fstab
+printf '%s\n' 'LABEL=BEK\040VOLUME /bek auto defaults,nofail 0 0' >>/etc/fstab
 systemctl daemon-reload
 systemctl start bek.mount
 systemctl start boot.mount

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 1200
+# An Ubuntu-like VM with ADE's own layout and lines, and its LUKS and BitLocker data disks, is
+# backed up and started from its recovery point: encrypted with the BEK volume, and decrypted.
+. "$(dirname "$0")/lib.sh"
+require_root
+require qemu-system-x86_64 cryptsetup grub-mkimage mkfs.vfat mcopy sfdisk jq debugfs
+. "$ROOT/tests/lib/guest.sh"
+
+guest=$("$ROOT/tests/make/guest" ubuntu gen1 2>"$T/made") || fail "$(cat "$T/made")"
+mkdir "$T/keys"
+cp "$guest/LinuxPassPhraseFileName" "$T/keys/"
+data_disks "$T/keys"
+"$A" init "$V" --vault-key "$K" >/dev/null
+expect_status 0 "$A" backup "$V" web1 --vault-key "$K" --keys "$T/keys" --json \
+	--disk "os=$guest/os.raw" --disk "lun0=$T/lun0.raw" --disk "lun1=$T/lun1.raw"
+[ "$(jq -r .proof "$T/out")" = proven ] || fail "$(cat "$T/out")"
+before=$(find "$V/seg" -type f | sort | xargs cat | sha256sum)
+
+say "encrypted: the root opens with the BEK volume, and so does the data disk of LUN 0"
+converse encrypted.log "$A" boot "$V" web1 --vault-key "$K" --keys "$T/keys" --snapshot-out "$T/kept" <<-END
+	$(log_in /dev/mapper/osencrypt)
+	shell 60 grep -q osencrypt /etc/crypttab
+	shell 90 cryptsetup open /dev/disk/azure/scsi1/lun0 data0 --key-file /mnt/azure_bek_disk/LinuxPassPhraseFileName_1_0
+	shell 60 mount /dev/mapper/data0 /media
+	shell 60 grep -x 'from the LUKS data disk' /media/note
+	shell 60 echo written-in-the-guest >/root/note && sync
+	$(log_out)
+END
+[ "$(find "$V/seg" -type f | sort | xargs cat | sha256sum)" = "$before" ] || fail "the vault was changed"
+
+say "decrypted: without a key in the guest, the data disks are plain ones"
+converse decrypted.log "$A" boot "$V" web1 --vault-key "$K" --keys "$T/keys" --decrypted --snapshot-out "$T/kept2" <<-END
+	$(log_in "/dev/")
+	shell 60 mount -o ro /dev/disk/azure/scsi1/lun0 /media
+	shell 60 grep -x 'from the LUKS data disk' /media/note
+	shell 60 umount /media && mount -o ro /dev/disk/azure/scsi1/lun1 /media
+	shell 60 grep -x 'from the BitLocker data disk' /media/note
+	shell 60 [ ! -e /root/note ]
+	$(log_out)
+END
