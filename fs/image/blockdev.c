@@ -12,6 +12,7 @@ void blockdev_init(struct blockdev *bd, const struct blockdev_ops *ops,
 	bd->size = size;
 	bd->align = lower ? lower->align : 512;
 	bd->writable = false;
+	bd->far = lower && lower->far;
 	atomic_init(&bd->refs, 1);
 }
 

@@ -52,6 +52,7 @@ struct blockdev {		/* first member of every layer's struct */
 	uint64_t size;		/* bytes, fixed for life */
 	uint32_t align;		/* reads of this multiple cost nothing extra */
 	bool writable;
+	bool far;		/* a read may cost a round trip: who reads on does well to prefetch */
 	_Atomic unsigned refs;
 };
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/point_disk.h"
-#include "fs/image/readahead.h"
 #include "fs/util/log.h"
 #include "fs/vault/fetch.h"
 #include "fs/vault/map_reader.h"
@@ -11,7 +10,7 @@
 #define AT_ONCE 64u			/* chunks of one step of a long read */
 #define STEP_MAX (4u << 20)		/* bytes of it */
 #define OPENING_MAX (16u << 20)		/* bytes of the opening set that are fetched at once */
-#define AHEAD_STEP (2u << 20)		/* bytes that one thread fetches ahead */
+#define AHEAD_STEP (8u << 20)		/* bytes of which the requests ahead are planned at once */
 
 struct pdisk {
 	struct blockdev bd;
@@ -19,7 +18,6 @@ struct pdisk {
 	struct map_reader *map;
 	struct fetcher *fetcher;
 	struct fetch_pool *pool;	/* the cache's */
-	struct readahead ahead;
 	struct opening_row *opening;	/* what the manifest tells without the map */
 	size_t n_opening;
 	uint64_t *zeros;
@@ -133,13 +131,9 @@ static int pdisk_pread(struct blockdev *bd, void *buf, size_t len, uint64_t off)
 {
 	struct pdisk *d = (struct pdisk *)bd;
 	uint64_t step = (uint64_t)AT_ONCE * d->chunk < STEP_MAX ? (uint64_t)AT_ONCE * d->chunk : STEP_MAX;
-	uint64_t from, to;
 	uint8_t *p = buf;
 	int rc = 0;
 
-	readahead_note(&d->ahead, off, len, bd->size, &from, &to);
-	if (to > from)
-		fetch_range_ahead(d, from, to);
 	while (len && rc == 0) {
 		uint64_t room = step - off % step;
 		size_t n = room < len ? (size_t)room : len;
@@ -188,7 +182,6 @@ static void pdisk_free(struct blockdev *bd)
 		fetch_pool_cancel(d->pool, d);
 	fetcher_free(d->fetcher);
 	map_reader_free(d->map);
-	readahead_release(&d->ahead);
 	free(d->opening);
 	free(d->zeros);
 	free(d);
@@ -246,7 +239,7 @@ struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct
 	blockdev_init(&p->bd, &pdisk_ops, NULL, d->size);
 	bd = &p->bd;
 	bd->align = d->chunk_size;
-	readahead_init(&p->ahead);
+	bd->far = true;
 	if (keep_opening(p, d) < 0)
 		return error_null(err, ENOMEM, "out of memory");
 	p->chunk = d->chunk_size;

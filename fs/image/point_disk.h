@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A disk of a recovery point as the bottom of a stack: bytes are fetched from
- * the vault when they are read, and ahead of readers that read on.  What the
- * map leaves out is a hole; no chunk and no page is fetched for it.
+ * the vault when they are read, or when they are prefetched (blockdev.h).  What
+ * the map leaves out is a hole; no chunk and no page is fetched for it.
  *
  * Wrong bytes are never served: -EBADMSG when an object is damaged, cut,
  * missing or not the one that belongs here, else what the store answers.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far to read ahead: follows up to 8 readers of one disk by the offsets
- * they read at.  A window opens when a reader reads on where it was, doubles
- * as it goes on, and is gone when it jumps.
+ * How far to read ahead of one open file: follows up to 8 streams of reads in
+ * it (a guest has several) by the offsets they read at.  A window opens when a
+ * stream reads on where it was, doubles as it goes on, and is gone when it
+ * jumps.
  */
 #ifndef ADE_FS_IMAGE_READAHEAD_H
 #define ADE_FS_IMAGE_READAHEAD_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/ops_io.h"
 #include "crypto/bytes.h"
+#include "fs/image/readahead.h"
 #include "fs/util/log.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 struct handle {
 	struct node *node;
 	struct blockdev *bd;
+	struct readahead ahead;		/* where it is read from, and what was asked for ahead of that */
 	struct handle *next, **link;	/* link: what points to this one */
 };
 
@@ -39,6 +41,7 @@ static void handle_close(struct mount_ops *m, struct handle *h)
 		h->next->link = h->link;
 	pthread_mutex_unlock(&m->lock);
 	node_close(h->node, h->bd);
+	readahead_release(&h->ahead);
 	free(h);
 }
 
@@ -148,6 +151,7 @@ static int open_image(fuse_req_t req, struct node *n, struct handle **out)
 	}
 	if (rc)
 		return -errno_shown(rc);
+	readahead_init(&h->ahead);
 	handle_list(fuse_req_userdata(req), h);
 	*out = TAKE(h);
 	return 0;
@@ -202,6 +206,18 @@ static size_t clamp(const struct node *n, size_t size, off_t off)
 	return size < left ? size : (size_t)left;
 }
 
+/* What is behind the read: never waits, and what the read itself needs goes first in every queue. */
+static void read_ahead(struct handle *h, size_t size, off_t off)
+{
+	uint64_t from, to;
+
+	if (!h->bd->far)
+		return;
+	readahead_note(&h->ahead, (uint64_t)off, size, h->bd->size, &from, &to);
+	if (to > from)
+		blockdev_prefetch(h->bd, from, to - from);
+}
+
 static void read_image(fuse_req_t req, struct handle *h, size_t size, off_t off)
 {
 	struct worker *w = request_worker(req);
@@ -214,6 +230,7 @@ static void read_image(fuse_req_t req, struct handle *h, size_t size, off_t off)
 	}
 	/* The kernel may release the handle once the watchdog has answered. */
 	bd = blockdev_ref(h->bd);
+	read_ahead(h, size, off);
 	worker_take_off(w, req);
 	rc = blockdev_pread(bd, worker_buffer(w), size, (uint64_t)off);
 	if (worker_land(w)) {

@@ -64,6 +64,9 @@ static bool next_step(struct state *st, struct step *out)
 	*out = (struct step){ st->cursor, end - st->cursor < limit ? end - st->cursor : limit,
 			      st->extent.hole };
 	st->cursor += out->len;
+	/* One step more than the threads work on is on the way. */
+	if (s->from->far && !out->hole && end > st->cursor)
+		blockdev_prefetch(s->from, st->cursor, end - st->cursor < SWEEP_STEP ? end - st->cursor : SWEEP_STEP);
 	return true;
 }
 

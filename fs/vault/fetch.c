@@ -26,8 +26,9 @@ struct fetcher {
 	unsigned n_openers;
 };
 
-/* A chunk to load; base: for PATCH, where that lies, else NULL. */
-struct want { const struct chunk_ref *ref, *base; };
+/* A chunk to load; base: for PATCH, where that lies, else NULL; at: the first
+ * entry that it is wanted for. */
+struct want { const struct chunk_ref *ref, *base; size_t at; };
 
 struct run { const struct want *want; size_t n; };
 
@@ -185,7 +186,7 @@ static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out)
 static int apply_patch(struct fetcher *f, struct load *l, size_t i)
 {
 	const struct chunk_ref *ref = l->want[i]->ref;
-	struct want base = { l->want[i]->base, NULL };
+	struct want base = { l->want[i]->base, NULL, 0 };
 	struct chunk *b = NULL;
 	int rc = hold_one(f, &base, &b);
 	/* Not held while the base is waited for. */
@@ -312,16 +313,25 @@ static bool has_patch(const struct run *r)
 	return false;
 }
 
-/* Runs with patches last: their bases are on the way by then. */
-static void order_runs(struct plan *p, struct run *scratch)
+static size_t first_entry(const struct run *r)
 {
-	size_t n = 0;
+	size_t at = SIZE_MAX;
 
-	for (int patches = 0; patches < 2; patches++)
-		for (size_t i = 0; i < p->n_runs; i++)
-			if (has_patch(&p->run[i]) == patches)
-				scratch[n++] = p->run[i];
-	memcpy(p->run, scratch, n * sizeof(*scratch));
+	for (size_t i = 0; i < r->n; i++)
+		at = r->want[i].at < at ? r->want[i].at : at;
+	return at;
+}
+
+/* Runs with patches last, so that their bases are on the way by then; else in
+ * the order in which they are wanted. */
+static int by_need(const void *a, const void *b)
+{
+	const struct run *x = a, *y = b;
+	size_t at = first_entry(x), other = first_entry(y);
+
+	if (has_patch(x) != has_patch(y))
+		return has_patch(x) ? 1 : -1;
+	return at < other ? -1 : at > other;
 }
 
 static void cut_into_runs(struct plan *p)
@@ -341,7 +351,7 @@ static void cut_into_runs(struct plan *p)
 static int make_plan(struct fetcher *f, const struct map_entry *e, size_t n, struct plan *p)
 {
 	p->want = malloc(2 * n * sizeof(*p->want));
-	p->run = malloc(4 * n * sizeof(*p->run));
+	p->run = malloc(2 * n * sizeof(*p->run));
 	if (!p->want || !p->run)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -349,56 +359,14 @@ static int make_plan(struct fetcher *f, const struct map_entry *e, size_t n, str
 
 		if (e[i].ref.kind == CHUNK_ZERO || chunk_cache_has(f->cache, &e[i].ref))
 			continue;
-		p->want[p->n++] = (struct want){ &e[i].ref, patch ? &e[i].base : NULL };
+		p->want[p->n++] = (struct want){ &e[i].ref, patch ? &e[i].base : NULL, i };
 		if (patch && !chunk_cache_has(f->cache, &e[i].base))
-			p->want[p->n++] = (struct want){ &e[i].base, NULL };
+			p->want[p->n++] = (struct want){ &e[i].base, NULL, i };
 	}
 	qsort(p->want, p->n, sizeof(*p->want), by_place);
 	cut_into_runs(p);
-	order_runs(p, p->run + 2 * n);
+	qsort(p->run, p->n_runs, sizeof(*p->run), by_need);
 	return 0;
-}
-
-/* A run on its own, for a thread of the pool. */
-struct run_job {
-	struct fetch_job job;
-	struct fetcher *f;
-	struct run run;
-	struct want want[RUN_CHUNKS_MAX];
-	struct chunk_ref ref[];		/* of each, then its base */
-};
-
-static void run_job_run(struct fetch_job *j)
-{
-	struct run_job *r = (struct run_job *)j;
-
-	load_run(r->f, &r->run, FETCH_DEMAND);
-	free(r);
-}
-
-static void run_job_drop(struct fetch_job *j)
-{
-	free(j);
-}
-
-/* Whether it will run or not: the caller goes through all runs himself too. */
-static void submit_run(struct fetcher *f, const struct run *run)
-{
-	struct run_job *r = malloc(sizeof(*r) + 2 * run->n * sizeof(r->ref[0]));
-
-	if (!r)
-		return;
-	r->job = (struct fetch_job){ NULL, f, run_job_run, run_job_drop };
-	r->f = f;
-	r->run = (struct run){ r->want, run->n };
-	for (size_t i = 0; i < run->n; i++) {
-		r->ref[2 * i] = *run->want[i].ref;
-		if (run->want[i].base)
-			r->ref[2 * i + 1] = *run->want[i].base;
-		r->want[i] = (struct want){ &r->ref[2 * i], run->want[i].base ? &r->ref[2 * i + 1] : NULL };
-	}
-	if (!fetch_pool_submit(f->pool, &r->job, FETCH_DEMAND))
-		free(r);
 }
 
 static int load_missing(struct fetcher *f, const struct run *r, enum fetch_urgency u)
@@ -409,21 +377,69 @@ static int load_missing(struct fetcher *f, const struct run *r, enum fetch_urgen
 	return 0;
 }
 
-static int load_entries(struct fetcher *f, const struct map_entry *e, size_t n, enum fetch_urgency u)
+/* A run on its own, for a thread of the pool. */
+struct run_job {
+	struct fetch_job job;
+	struct fetcher *f;
+	enum fetch_urgency urgency;
+	struct run run;
+	struct want want[RUN_CHUNKS_MAX];
+	struct chunk_ref ref[];		/* of each, then its base */
+};
+
+static void run_job_run(struct fetch_job *j)
+{
+	struct run_job *r = (struct run_job *)j;
+
+	load_missing(r->f, &r->run, r->urgency);
+	free(r);
+}
+
+static void run_job_drop(struct fetch_job *j)
+{
+	free(j);
+}
+
+static void submit_run(struct fetcher *f, const struct run *run, enum fetch_urgency u)
+{
+	struct run_job *r = malloc(sizeof(*r) + 2 * run->n * sizeof(r->ref[0]));
+
+	if (!r)
+		return;
+	r->job = (struct fetch_job){ NULL, f, run_job_run, run_job_drop };
+	r->f = f;
+	r->urgency = u;
+	r->run = (struct run){ r->want, run->n };
+	for (size_t i = 0; i < run->n; i++) {
+		r->ref[2 * i] = *run->want[i].ref;
+		if (run->want[i].base)
+			r->ref[2 * i + 1] = *run->want[i].base;
+		r->want[i] = (struct want){ &r->ref[2 * i], run->want[i].base ? &r->ref[2 * i + 1] : NULL, 0 };
+	}
+	if (!fetch_pool_submit(f->pool, &r->job, u))
+		free(r);
+}
+
+/* Whether a submitted run is done or not: the caller goes through all himself too. */
+static int load_entries(struct fetcher *f, const struct map_entry *e, size_t n)
 {
 	__attribute__((cleanup(plan_release))) struct plan p = { 0 };
 	int rc = make_plan(f, e, n, &p);
 
-	for (size_t i = 1; rc == 0 && i < p.n_runs && u == FETCH_DEMAND; i++)
-		submit_run(f, &p.run[i]);
+	for (size_t i = 1; rc == 0 && i < p.n_runs; i++)
+		submit_run(f, &p.run[i], FETCH_DEMAND);
 	for (size_t i = 0; rc == 0 && i < p.n_runs; i++)
-		rc = load_missing(f, &p.run[i], u);
+		rc = load_missing(f, &p.run[i], FETCH_DEMAND);
 	return rc;
 }
 
 void fetch_ahead(struct fetcher *f, const struct map_entry *e, size_t n)
 {
-	load_entries(f, e, n, FETCH_AHEAD);
+	__attribute__((cleanup(plan_release))) struct plan p = { 0 };
+
+	if (make_plan(f, e, n, &p) == 0)
+		for (size_t i = 0; i < p.n_runs; i++)
+			submit_run(f, &p.run[i], FETCH_AHEAD);
 }
 
 /* Those that are there already; how many are missing. */
@@ -441,10 +457,10 @@ static size_t hold_cached(struct fetcher *f, const struct map_entry *e, size_t n
 int fetch_chunks(struct fetcher *f, const struct map_entry *e, size_t n, struct chunk **out)
 {
 	size_t missing = hold_cached(f, e, n, out);
-	int rc = missing ? load_entries(f, e, n, FETCH_DEMAND) : 0;
+	int rc = missing ? load_entries(f, e, n) : 0;
 
 	for (size_t i = 0; i < n && missing && rc == 0; i++) {
-		struct want w = { &e[i].ref, e[i].ref.kind == CHUNK_PATCH ? &e[i].base : NULL };
+		struct want w = { &e[i].ref, e[i].ref.kind == CHUNK_PATCH ? &e[i].base : NULL, i };
 
 		if (e[i].ref.kind != CHUNK_ZERO && !out[i])
 			rc = hold_one(f, &w, &out[i]);

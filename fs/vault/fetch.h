@@ -29,7 +29,8 @@ void fetcher_free(struct fetcher *f);	/* waits for what is in flight */
  * failure none is held.  Requests beyond the first go to the pool's threads. */
 int fetch_chunks(struct fetcher *f, const struct map_entry *e, size_t n, struct chunk **out);
 
-/* Into the cache, in this thread; errors are left to whoever asks for them. */
+/* Into the cache, by the pool's threads, at the urgency of what may wait; what
+ * the pool does not take is not fetched.  Errors are left to whoever asks. */
 void fetch_ahead(struct fetcher *f, const struct map_entry *e, size_t n);
 
 DEFINE_CLEANUP(struct fetcher *, fetcher_free);

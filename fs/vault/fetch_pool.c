@@ -9,7 +9,7 @@
 #define THREAD_STACK (512u << 10)
 #define REQUESTS_MAX 64u
 #define BUDGET (32u << 20)
-#define AHEAD_QUEUE_MAX 64u
+#define AHEAD_QUEUE_MAX 512u
 
 struct queue { struct fetch_job *first, **last; unsigned n; };
 

@@ -209,9 +209,10 @@ struct store *slowstore_share_readonly(struct slowstore *s)
 	return st;
 }
 
-void slowstore_set_round_trip(struct slowstore *s, unsigned us)
+void slowstore_set_line(struct slowstore *s, unsigned round_trip_us, uint64_t bytes_per_s)
 {
-	s->round_trip_us = us;
+	s->round_trip_us = round_trip_us;
+	s->bytes_per_s = bytes_per_s;
 }
 
 void slowstore_reset(struct slowstore *s)

@@ -24,7 +24,7 @@ struct slowstore *slowstore_new(struct store *lower_taken, unsigned round_trip_u
 void slowstore_free(struct slowstore *s);
 struct store *slowstore_share(struct slowstore *s);	/* freeing it leaves s alone */
 struct store *slowstore_share_readonly(struct slowstore *s);	/* takes no objects */
-void slowstore_set_round_trip(struct slowstore *s, unsigned us);
+void slowstore_set_line(struct slowstore *s, unsigned round_trip_us, uint64_t bytes_per_s);
 
 void slowstore_reset(struct slowstore *s);		/* counts from here on */
 struct slow_count slowstore_count(struct slowstore *s);

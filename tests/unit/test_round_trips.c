@@ -117,7 +117,7 @@ static void put_point(struct vault *v, const struct point_disk *disk)
 	blockdev_unref(source.source);
 }
 
-static void world_new(struct world *w, uint64_t bytes_per_s)
+static void world_new(struct world *w)
 {
 	struct test_random r = test_random_seeded("round_trips");
 	AUTO(free) uint8_t *data = calloc(4, CHUNK);
@@ -125,14 +125,14 @@ static void world_new(struct world *w, uint64_t bytes_per_s)
 	struct written real;
 	struct point_disk d;
 
-	w->slow = slowstore_new(store_mem(), 0, bytes_per_s);
+	w->slow = slowstore_new(store_mem(), 0, 0);
 	v = test_vault(slowstore_share(w->slow));
 	make_chunks(&r, data, w);
 	write_disk(v, data, 4 * CHUNK, CHUNK, NULL, &real);
 	map_big_disk(v, &r, &real, &d);
 	put_point(v, &d);
 	written_release(&real);
-	slowstore_set_round_trip(w->slow, ROUND_TRIP_US);
+	slowstore_set_line(w->slow, ROUND_TRIP_US, 0);
 	slowstore_reset(w->slow);
 }
 
@@ -217,7 +217,7 @@ static void the_first_byte_is_few_round_trips_away(void **state)
 	struct world w;
 
 	(void)state;
-	world_new(&w, 0);
+	world_new(&w);
 	assert_in_range(first_byte(&w, false, "encrypted"), 1, 4);
 	assert_in_range(first_byte(&w, false, NULL), 1, 5);
 	assert_in_range(first_byte(&w, true, "encrypted"), 1, 5);
@@ -231,7 +231,7 @@ static void a_cold_read_is_a_page_and_a_chunk(void **state)
 	struct world w;
 
 	(void)state;
-	world_new(&w, 0);
+	world_new(&w);
 	for (int i = 0; i < 2; i++) {
 		AUTO(free) uint8_t *buf = malloc(CHUNK);
 		struct slow_count c;
