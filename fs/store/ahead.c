@@ -271,7 +271,17 @@ static int ahead_now(struct store *st, int64_t *seconds, struct error *err)
 
 static void ahead_hurry(struct store *st, unsigned ms)
 {
-	store_hurry(((struct ahead *)st)->lower, ms);
+	store_hurry(lower_of(st), ms);
+}
+
+static bool ahead_near(struct store *st, const char *name, uint64_t off, size_t len)
+{
+	return store_near(lower_of(st), name, off, len);
+}
+
+static int ahead_warm(struct store *st, const char *name, uint64_t off, size_t len, struct error *err)
+{
+	return store_warm(lower_of(st), name, off, len, err);
 }
 
 static void ahead_free(struct store *st)
@@ -286,7 +296,7 @@ static void ahead_free(struct store *st)
 
 static const struct store_ops ahead_ops = {
 	.scheme = "ahead", .get = ahead_get, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
-	.remove = ahead_remove, .now = ahead_now, .expect = ahead_expect,
+	.remove = ahead_remove, .now = ahead_now, .expect = ahead_expect, .near = ahead_near, .warm = ahead_warm,
 	.hurry = ahead_hurry, .free = ahead_free,
 };
 

@@ -176,6 +176,21 @@ void store_expect(struct store *st, enum store_expect what, const char *name)
 		st->ops->expect(st, what, name);
 }
 
+bool store_near(struct store *st, const char *name, uint64_t off, size_t len)
+{
+	return st->ops->near && store_name_ok(name) && st->ops->near(st, name, off, len);
+}
+
+int store_warm(struct store *st, const char *name, uint64_t off, size_t len, struct error *err)
+{
+	int rc = check_name(name, err);
+
+	if (rc < 0)
+		return rc;
+	return st->ops->warm ? st->ops->warm(st, name, off, len, err)
+			     : error_set(err, ENOTSUP, "nothing is cached on this machine");
+}
+
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,
 		   struct error *err)
 {

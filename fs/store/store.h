@@ -54,6 +54,9 @@ struct store_ops {
 	/* What store_expect() says; NULL: it makes no difference. */
 	void (*expect)(struct store *st, enum store_expect what, const char *name);
 	void (*hurry)(struct store *st, unsigned ms);	/* NULL: nothing can last */
+	/* store_near(), store_warm(); NULL: nothing is kept near. */
+	bool (*near)(struct store *st, const char *name, uint64_t off, size_t len);
+	int  (*warm)(struct store *st, const char *name, uint64_t off, size_t len, struct error *err);
 	void (*free)(struct store *st);
 };
 
@@ -112,6 +115,12 @@ int store_put_once(struct store *st, const char *name, const void *data, size_t 
  * What was asked for ahead answers the next such call alone, once; NOTHING
  * forgets what was not used. */
 void store_expect(struct store *st, enum store_expect what, const char *name);
+
+/* Does a get of that range need no network, because a cache on this machine
+ * holds it?  And: see to it that it does.  0, -ENOTSUP (nothing is kept near),
+ * -ENOSPC (no room, or the cache is busy), what the store answers. */
+bool store_near(struct store *st, const char *name, uint64_t off, size_t len);
+int store_warm(struct store *st, const char *name, uint64_t off, size_t len, struct error *err);
 
 bool store_name_ok(const char *name);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every store promises, over each implementation that needs no server. */
 #include "fs/store/ahead.h"
+#include "fs/store/diskcache.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -43,6 +44,18 @@ static int start_dir(void **state)
 	if (!mkdtemp(f->folder))
 		return -1;
 	f->st = store_open(f->folder, false, NULL);
+	*state = f;
+	return f->st ? 0 : -1;
+}
+
+static int start_diskcache(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	snprintf(f->folder, sizeof(f->folder), "/tmp/test-store-XXXXXX");
+	if (!mkdtemp(f->folder))
+		return -1;
+	f->st = store_diskcache_new(store_mem(), f->folder, 0, NULL);
 	*state = f;
 	return f->st ? 0 : -1;
 }
@@ -225,7 +238,8 @@ static void of_many_writers_one_gets_the_name(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { OVER(start_mem), OVER(start_dir), OVER(start_ahead) };
+	const struct CMUnitTest tests[] = { OVER(start_mem), OVER(start_dir), OVER(start_ahead),
+					    OVER(start_diskcache) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
