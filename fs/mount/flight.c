@@ -24,9 +24,13 @@ struct worker {
 struct flights {
 	int64_t deadline_ms;
 	pthread_key_t key;
-	pthread_mutex_t lock;		/* guards workers, stop */
+	unsigned at_once;
+	_Atomic uint64_t late;
+	pthread_mutex_t lock;		/* guards all below */
 	pthread_cond_t wake;
 	struct worker *workers;
+	unsigned blocking;
+	struct parked *first, **last;
 	bool stop, watching;
 	pthread_t watchdog;
 };
@@ -54,7 +58,7 @@ static void worker_end(void *arg)
 	free(w);
 }
 
-struct flights *flights_new(unsigned deadline_s, struct error *err)
+struct flights *flights_new(unsigned deadline_s, unsigned at_once, struct error *err)
 {
 	struct flights *f = calloc(1, sizeof(*f));
 	pthread_condattr_t attr;
@@ -66,6 +70,8 @@ struct flights *flights_new(unsigned deadline_s, struct error *err)
 		return error_null(err, EAGAIN, "no thread-specific data left");
 	}
 	f->deadline_ms = (int64_t)deadline_s * 1000;
+	f->at_once = at_once;
+	f->last = &f->first;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -87,8 +93,27 @@ static void answer_late(struct flights *f)
 
 		if (!(state & ACTIVE) || now - atomic_load(&w->since_ms) < f->deadline_ms)
 			continue;
-		if (atomic_compare_exchange_strong(&w->state, &state, state + 1))
-			fuse_reply_err(req, EIO);
+		if (!atomic_compare_exchange_strong(&w->state, &state, state + 1))
+			continue;
+		fuse_reply_err(req, EIO);
+		atomic_fetch_add(&f->late, 1);
+	}
+}
+
+/* The same for those that nobody works on; they were parked in order. */
+static void answer_late_parked(struct flights *f)
+{
+	int64_t now = now_ms();
+
+	while (f->first && now - f->first->since_ms >= f->deadline_ms) {
+		struct parked *p = f->first;
+
+		f->first = p->next;
+		if (!f->first)
+			f->last = &f->first;
+		fuse_reply_err(p->req, EIO);
+		atomic_fetch_add(&f->late, 1);
+		p->drop(p);
 	}
 }
 
@@ -100,6 +125,7 @@ static void *watch(void *arg)
 	pthread_mutex_lock(&f->lock);
 	while (!f->stop) {
 		answer_late(f);
+		answer_late_parked(f);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += 1;
 		pthread_cond_timedwait(&f->wake, &f->lock, &until);
@@ -173,18 +199,78 @@ struct worker *flights_worker(struct flights *f)
 	return w;
 }
 
+bool flights_try(struct flights *f)
+{
+	bool may;
+
+	pthread_mutex_lock(&f->lock);
+	may = f->blocking < f->at_once;
+	f->blocking += may;
+	pthread_mutex_unlock(&f->lock);
+	return may;
+}
+
+bool flights_enter(struct flights *f, struct parked *p)
+{
+	bool may;
+
+	pthread_mutex_lock(&f->lock);
+	may = f->blocking < f->at_once;
+	f->blocking += may;
+	if (!may) {
+		p->since_ms = now_ms();
+		p->next = NULL;
+		*f->last = p;
+		f->last = &p->next;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return may;
+}
+
+struct parked *flights_leave(struct flights *f)
+{
+	struct parked *p;
+
+	pthread_mutex_lock(&f->lock);
+	p = f->first;
+	if (p) {
+		f->first = p->next;
+		if (!f->first)
+			f->last = &f->first;
+	} else {
+		f->blocking--;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return p;
+}
+
+uint64_t flights_late(const struct flights *f)
+{
+	return atomic_load(&f->late);
+}
+
 void *worker_buffer(struct worker *w)
 {
 	return w->buffer;
 }
 
-void worker_take_off(struct worker *w, fuse_req_t req)
+static void take_off(struct worker *w, fuse_req_t req, int64_t since_ms)
 {
 	uint64_t state = atomic_load_explicit(&w->state, memory_order_relaxed);
 
 	atomic_store_explicit(&w->req, req, memory_order_relaxed);
-	atomic_store_explicit(&w->since_ms, now_ms(), memory_order_relaxed);
+	atomic_store_explicit(&w->since_ms, since_ms, memory_order_relaxed);
 	atomic_store_explicit(&w->state, state + 1, memory_order_release);
+}
+
+void worker_take_off(struct worker *w, fuse_req_t req)
+{
+	take_off(w, req, now_ms());
+}
+
+void worker_take_off_parked(struct worker *w, const struct parked *p)
+{
+	take_off(w, p->req, p->since_ms);
 }
 
 bool worker_land(struct worker *w)

@@ -9,19 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What an open image is to the kernel: fi->fh. */
-struct handle {
-	struct node *node;
-	struct blockdev *bd;
-	struct readahead ahead;		/* where it is read from, and what was asked for ahead of that */
-	struct handle *next, **link;	/* link: what points to this one */
-};
-
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 static void handle_list(struct mount_ops *m, struct handle *h)
 {
 	pthread_mutex_lock(&m->lock);
@@ -40,8 +27,10 @@ static void handle_close(struct mount_ops *m, struct handle *h)
 	if (h->next)
 		h->next->link = h->link;
 	pthread_mutex_unlock(&m->lock);
-	node_close(h->node, h->bd);
+	if (h->bd)
+		node_close(h->node, h->bd);
 	readahead_release(&h->ahead);
+	free(h->text);
 	free(h);
 }
 
@@ -72,8 +61,7 @@ struct worker *request_worker(fuse_req_t req)
 	return flights_worker(m->flights);
 }
 
-/* Which errno a reader sees: a lock is a permission, all damage is EIO. */
-static int errno_shown(int rc)
+int errno_shown(int rc)
 {
 	switch (-rc) {
 	case ENOKEY:
@@ -157,6 +145,21 @@ static int open_image(fuse_req_t req, struct node *n, struct handle **out)
 	return 0;
 }
 
+/* 0 or -errno.  Takes a moment at most: nothing is fetched for it. */
+static int open_live(fuse_req_t req, struct node *n, struct handle **out)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	h->node = n;
+	h->text = n->ops->text(n, &h->text_len);
+	readahead_init(&h->ahead);
+	handle_list(fuse_req_userdata(req), h);
+	*out = h;
+	return 0;
+}
+
 void mount_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount_ops *m = fuse_req_userdata(req);
@@ -170,6 +173,8 @@ void mount_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		rc = -EROFS;
 	else if (n->kind == NODE_IMAGE)
 		rc = open_image(req, n, &h);
+	else if (n->kind == NODE_LIVE)
+		rc = open_live(req, n, &h);
 	if (rc == REQUEST_ANSWERED)
 		return;
 	if (rc) {
@@ -177,7 +182,8 @@ void mount_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = (uintptr_t)h;
-	fi->keep_cache = !n->writable;
+	fi->keep_cache = !n->writable && n->kind != NODE_LIVE;
+	fi->direct_io = n->kind == NODE_LIVE;	/* its size is not told */
 	fi->noflush = !n->writable;
 	if (fuse_reply_open(req, fi) == -ENOENT && h)	/* the caller was interrupted */
 		handle_close(m, h);
@@ -218,28 +224,100 @@ static void read_ahead(struct handle *h, size_t size, off_t off)
 		blockdev_prefetch(h->bd, from, to - from);
 }
 
-static void read_image(fuse_req_t req, struct handle *h, size_t size, off_t off)
+/* A read that found all places taken. */
+struct later {
+	struct parked parked;
+	struct blockdev *bd;		/* a reference */
+	size_t size;
+	uint64_t off;
+};
+
+static void later_free(struct parked *p)
 {
+	struct later *l = (struct later *)p;
+
+	blockdev_unref(l->bd);
+	free(l);
+}
+
+/* parked: what it was, or NULL: it is new. */
+static void read_now(fuse_req_t req, struct blockdev *bd, size_t size, uint64_t off, const struct parked *parked)
+{
+	struct mount_ops *m = fuse_req_userdata(req);
+	struct tree_reads *count = tree_reads(m->tree);
 	struct worker *w = request_worker(req);
-	struct blockdev *bd;
 	int rc;
 
 	if (!w) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	/* The kernel may release the handle once the watchdog has answered. */
-	bd = blockdev_ref(h->bd);
+	if (parked)
+		worker_take_off_parked(w, parked);
+	else
+		worker_take_off(w, req);
+	rc = blockdev_pread(bd, worker_buffer(w), size, off);
+	atomic_fetch_add_explicit(&count->reads, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(rc ? &count->errors : &count->bytes, rc ? 1 : size, memory_order_relaxed);
+	if (!worker_land(w))
+		return;
+	if (rc)
+		fuse_reply_err(req, errno_shown(rc));
+	else
+		fuse_reply_buf(req, worker_buffer(w), size);
+}
+
+static void later_run(struct parked *p)
+{
+	struct later *l = (struct later *)p;
+
+	read_now(p->req, l->bd, l->size, l->off, p);
+	later_free(p);
+}
+
+/* False: it was parked, or refused; either way `req` is not ours any more. */
+static bool take_turn(fuse_req_t req, struct handle *h, size_t size, uint64_t off)
+{
+	struct mount_ops *m = fuse_req_userdata(req);
+	struct later *l;
+
+	if (flights_try(m->flights))
+		return true;
+	l = malloc(sizeof(*l));
+	if (!l) {
+		fuse_reply_err(req, ENOMEM);
+		return false;
+	}
+	*l = (struct later){ { .req = req, .run = later_run, .drop = later_free }, blockdev_ref(h->bd), size, off };
+	if (!flights_enter(m->flights, &l->parked))
+		return false;
+	later_free(&l->parked);
+	return true;
+}
+
+static void read_image(fuse_req_t req, struct handle *h, size_t size, off_t off)
+{
+	struct mount_ops *m = fuse_req_userdata(req);
+	struct blockdev *bd = blockdev_ref(h->bd);	/* the kernel may release the handle once the watchdog has answered */
+	struct parked *next;
+
 	read_ahead(h, size, off);
-	worker_take_off(w, req);
-	rc = blockdev_pread(bd, worker_buffer(w), size, (uint64_t)off);
-	if (worker_land(w)) {
-		if (rc)
-			fuse_reply_err(req, errno_shown(rc));
-		else
-			fuse_reply_buf(req, worker_buffer(w), size);
+	if (take_turn(req, h, size, (uint64_t)off)) {
+		read_now(req, bd, size, (uint64_t)off, NULL);
+		while ((next = flights_leave(m->flights)))
+			next->run(next);
 	}
 	blockdev_unref(bd);
+}
+
+static void read_live(fuse_req_t req, const struct handle *h, size_t size, off_t off)
+{
+	if (!h->text)
+		fuse_reply_err(req, ENOMEM);
+	else if ((uint64_t)off >= h->text_len)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_buf(req, h->text + off, h->text_len - (size_t)off < size ? h->text_len - (size_t)off : size);
 }
 
 void mount_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -248,6 +326,10 @@ void mount_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct node *n = request_node(req, ino);
 	struct handle *h = handle_of(fi);
 
+	if (n && n->kind == NODE_LIVE) {
+		read_live(req, h, size, off);
+		return;
+	}
 	size = n ? clamp(n, size, off) : 0;
 	if (!size)
 		fuse_reply_buf(req, NULL, 0);
@@ -286,7 +368,7 @@ void mount_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 	struct handle *h = handle_of(fi);
 
 	(void)ino;
-	if (!h || !h->node->writable) {
+	if (!h || !h->bd || !h->node->writable) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}
@@ -300,7 +382,7 @@ void mount_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 void mount_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
-	int rc = h ? blockdev_flush(h->bd) : 0;
+	int rc = h && h->bd ? blockdev_flush(h->bd) : 0;
 
 	(void)ino;
 	(void)datasync;
@@ -315,7 +397,7 @@ void mount_op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off
 	int rc;
 
 	(void)ino;
-	if (!h || !h->node->writable) {
+	if (!h || !h->bd || !h->node->writable) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}
@@ -331,60 +413,4 @@ void mount_op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		rc = blockdev_discard(h->bd, (uint64_t)off, (uint64_t)len);
 	fuse_reply_err(req, rc ? errno_shown(rc) : 0);
-}
-
-struct seek {
-	enum extent_type want;
-	uint64_t found;
-};
-
-static int seek_extent(void *arg, uint64_t off, uint64_t len, enum extent_type type)
-{
-	struct seek *s = arg;
-
-	(void)len;
-	if (type != s->want)
-		return 0;
-	s->found = off;
-	return 1;
-}
-
-/* Where data or a hole begins at or after off; 0 or -errno. */
-static int seek_in(struct handle *h, struct node *n, off_t off, int whence, uint64_t *to)
-{
-	struct seek s = { .want = whence == SEEK_DATA ? EXTENT_DATA : EXTENT_HOLE };
-	int rc;
-
-	if (off < 0 || (uint64_t)off >= n->size)
-		return -ENXIO;
-	s.found = n->size;
-	if (h) {
-		rc = blockdev_extents(h->bd, (uint64_t)off, n->size - (uint64_t)off,
-				      seek_extent, &s);
-		if (rc < 0)
-			return -errno_shown(rc);
-	} else if (whence == SEEK_DATA) {
-		s.found = (uint64_t)off;
-	}
-	if (whence == SEEK_DATA && s.found == n->size)
-		return -ENXIO;
-	*to = s.found;
-	return 0;
-}
-
-void mount_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-		    struct fuse_file_info *fi)
-{
-	struct node *n = request_node(req, ino);
-	uint64_t to = 0;
-	int rc;
-
-	if (whence != SEEK_DATA && whence != SEEK_HOLE)
-		rc = -EINVAL;
-	else
-		rc = n ? seek_in(handle_of(fi), n, off, whence, &to) : -ESTALE;
-	if (rc)
-		fuse_reply_err(req, -rc);
-	else
-		fuse_reply_lseek(req, (off_t)to);
 }

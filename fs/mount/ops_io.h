@@ -6,7 +6,26 @@
 #ifndef ADE_FS_MOUNT_OPS_IO_H
 #define ADE_FS_MOUNT_OPS_IO_H
 
+#include "fs/image/readahead.h"
 #include "fs/mount/ops.h"
+
+/* What an open image, or live text, is to the kernel: fi->fh. */
+struct handle {
+	struct node *node;
+	struct blockdev *bd;		/* NULL: a live text */
+	char *text;
+	size_t text_len;
+	struct readahead ahead;		/* where it is read from, and what was asked for ahead of that */
+	struct handle *next, **link;	/* link: what points to this one */
+};
+
+static inline struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+/* Which errno a reader sees: a lock is a permission, all damage is EIO. */
+int errno_shown(int rc);
 
 /* The node that a request means, or NULL. */
 struct node *request_node(fuse_req_t req, fuse_ino_t ino);

@@ -14,7 +14,9 @@
 #include <sys/sysmacros.h>
 
 #define MAX_THREADS  16
+#define FAR_THREADS  40			/* where most of them wait */
 #define IDLE_THREADS 10
+#define SPARE_THREADS 6			/* for what needs no store, while all others wait for one */
 #define READ_AHEAD_KB "1024"
 
 struct session {
@@ -23,6 +25,7 @@ struct session {
 	struct fuse_session *se;
 	char *dir;
 	bool handlers, mounted;
+	unsigned threads;
 
 	/* Where dir is; NULL: here.  A file that we hold would keep the namespace,
 	 * and so the mount and us, when its last process has ended: it is closed
@@ -219,7 +222,8 @@ struct session *session_new(struct tree *tree, const struct session_options *opt
 	pthread_mutex_init(&s->ns_lock, NULL);
 	mount_ops_init(&s->ops, tree);
 	s->dir = strdup(opts->dir);
-	s->flights = s->ops.flights = flights_new(opts->read_deadline_s, err);
+	s->threads = opts->far ? FAR_THREADS : MAX_THREADS;
+	s->flights = s->ops.flights = flights_new(opts->read_deadline_s, s->threads - SPARE_THREADS, err);
 	if (!s->flights)
 		return NULL;
 	if (!s->dir)
@@ -310,7 +314,7 @@ int session_loop(struct session *s, session_ready_fn *ready, void *arg, struct e
 	cfg = fuse_loop_cfg_create();
 	if (cfg) {
 		fuse_loop_cfg_set_clone_fd(cfg, 1);
-		fuse_loop_cfg_set_max_threads(cfg, MAX_THREADS);
+		fuse_loop_cfg_set_max_threads(cfg, s->threads);
 		fuse_loop_cfg_set_idle_threads(cfg, IDLE_THREADS);
 		rc = fuse_session_loop_mt(s->se, cfg);
 		fuse_loop_cfg_destroy(cfg);

@@ -24,6 +24,7 @@ struct session_options {
 	bool allow_other;
 	bool writable;			/* else the mount is ro */
 	unsigned read_deadline_s;	/* 0: none */
+	bool far;			/* what is mounted lies behind a network: many reads wait at once */
 };
 
 struct session;

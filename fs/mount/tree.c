@@ -12,6 +12,7 @@ struct tree {
 	pthread_mutex_t grow;			/* guards adding to the table */
 	_Atomic uint64_t n_nodes;
 	_Atomic uint64_t bytes;
+	struct tree_reads reads;
 	struct node *_Atomic blocks[MAX_BLOCKS];	/* of BLOCK_NODES each, filled in order */
 };
 
@@ -28,6 +29,11 @@ struct node *tree_node(const struct tree *t, uint64_t ino)
 struct node *tree_root(struct tree *t)
 {
 	return tree_node(t, 1);
+}
+
+struct tree_reads *tree_reads(struct tree *t)
+{
+	return &t->reads;
 }
 
 void tree_set_bytes(struct tree *t, uint64_t bytes)
@@ -191,18 +197,43 @@ struct node *tree_add_folder(struct node *folder, const char *name, const struct
 	return add_child(folder, name, &n, err);
 }
 
+static struct node *add_early(struct node *folder, const char *name, struct node *proto, struct error *err)
+{
+	struct node *n;
+
+	proto->parent = folder;
+	proto->next_early = folder->early;
+	n = table_add(folder->tree, proto, name, err);
+	if (n)
+		folder->early = n;
+	return n;
+}
+
 struct node *tree_add_early_folder(struct node *folder, const char *name, const struct node_ops *ops, void *ctx,
 				   struct error *err)
 {
-	struct node n = { .kind = NODE_FOLDER, .ops = ops, .ctx = ctx, .parent = folder };
+	struct node n = { .kind = NODE_FOLDER, .ops = ops, .ctx = ctx };
 
 	n.mode = folder_mode(folder->tree->owner.mode);
-	return folder->early = table_add(folder->tree, &n, name, err);
+	return add_early(folder, name, &n, err);
+}
+
+struct node *tree_add_live(struct tree *t, const char *name, const struct node_ops *ops, void *ctx,
+			   struct error *err)
+{
+	struct node n = { .kind = NODE_LIVE, .ops = ops, .ctx = ctx, .hidden = true };
+
+	n.mode = S_IFREG | (t->owner.mode & 0400);
+	return add_early(tree_root(t), name, &n, err);
 }
 
 struct node *node_early(const struct node *folder, const char *name)
 {
-	return folder->early && !strcmp(folder->early->name, name) ? folder->early : NULL;
+	struct node *n = folder->early;
+
+	while (n && strcmp(n->name, name))
+		n = n->next_early;
+	return n;
 }
 
 struct node *tree_add_image(struct node *folder, const char *name, uint64_t size, bool writable,
@@ -265,6 +296,18 @@ static int settle(struct node *folder, struct error *err)
 	return 0;
 }
 
+static int add_early_children(struct node *folder, struct error *err)
+{
+	for (struct node *n = folder->early; n; n = n->next_early) {
+		if (n->hidden)
+			continue;
+		if (child_room(folder, err) < 0)
+			return -ENOMEM;
+		folder->children[folder->n_children++] = n;
+	}
+	return 0;
+}
+
 int node_fill(struct node *folder, struct error *err)
 {
 	int rc;
@@ -276,8 +319,7 @@ int node_fill(struct node *folder, struct error *err)
 	if (!folder->filled) {
 		folder->n_children = 0;
 		rc = folder->ops && folder->ops->fill ? folder->ops->fill(folder, err) : 0;
-		if (!rc && folder->early && !(rc = child_room(folder, err)))
-			folder->children[folder->n_children++] = folder->early;
+		rc = rc ? rc : add_early_children(folder, err);
 		rc = rc ? rc : settle(folder, err);
 		if (!rc)
 			atomic_store_explicit(&folder->filled, true, memory_order_release);

@@ -26,7 +26,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-enum node_kind { NODE_FOLDER, NODE_IMAGE, NODE_TEXT, NODE_LINK };
+enum node_kind { NODE_FOLDER, NODE_IMAGE, NODE_TEXT, NODE_LINK, NODE_LIVE };
 
 struct node;
 
@@ -36,6 +36,8 @@ struct node_ops {
 	int (*fill)(struct node *folder, struct error *err);
 	/* Image: a new reference in *out, its size as told to tree_add_image(). */
 	int (*open)(struct node *image, struct blockdev **out, struct error *err);
+	/* Live text: what it says now, malloc'ed; NULL: no memory. */
+	char *(*text)(struct node *live, size_t *len);
 	/* At tree_free(): give back ctx.  May be NULL. */
 	void (*release)(void *ctx);
 };
@@ -63,7 +65,9 @@ struct node {
 	struct blockdev *bd;		/* image: while it is open */
 	unsigned opens;
 	_Atomic bool filled;		/* folder: children are fixed from then on */
-	struct node *early;		/* folder: a child that is there before it is filled, or NULL */
+	struct node *early;		/* folder: children that are there before it is filled, or NULL */
+	struct node *next_early;
+	bool hidden;			/* found by its name, not listed */
 	struct node **children;		/* folder: sorted by name */
 	size_t n_children, cap_children;
 };
@@ -85,6 +89,10 @@ struct tree *tree_new(const struct tree_owner *owner, const struct node_ops *roo
 void tree_free(struct tree *t);
 struct node *tree_root(struct tree *t);
 
+/* What readers of images were given. */
+struct tree_reads { _Atomic uint64_t reads, bytes, errors; };
+struct tree_reads *tree_reads(struct tree *t);
+
 /* Bytes that statfs(2) tells: what the tree's source holds. */
 void tree_set_bytes(struct tree *t, uint64_t bytes);
 uint64_t tree_bytes(const struct tree *t);
@@ -103,12 +111,16 @@ struct node *tree_add_text(struct node *folder, const char *name, char *text, si
 struct node *tree_add_link(struct node *folder, const char *name, const char *target,
 			   struct error *err);
 
-/* The same for the one child that `folder` has before it is filled, so that
- * whoever asks for it by name waits for nothing else.  Once, when the folder
- * was just added.  Its fill function does not add it. */
+/* The same for a child that `folder` has before it is filled, so that whoever
+ * asks for it by name waits for nothing else.  When the folder was just added,
+ * by one thread; its fill function does not add it. */
 struct node *tree_add_early_folder(struct node *folder, const char *name, const struct node_ops *ops, void *ctx,
 				   struct error *err);
-/* That child, if it has this name; else NULL.  No lock. */
+/* A file in the root whose text is made when it is opened, readable by the
+ * tree's owner alone.  It is not listed, for whoever copies or indexes all. */
+struct node *tree_add_live(struct tree *t, const char *name, const struct node_ops *ops, void *ctx,
+			   struct error *err);
+/* Such a child by name, or NULL.  No lock. */
 struct node *node_early(const struct node *folder, const char *name);
 
 /* By inode number; NULL: there is none.  No lock. */

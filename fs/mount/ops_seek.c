@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/mount/ops_io.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+struct seek {
+	enum extent_type want;
+	uint64_t found;
+};
+
+static int seek_extent(void *arg, uint64_t off, uint64_t len, enum extent_type type)
+{
+	struct seek *s = arg;
+
+	(void)len;
+	if (type != s->want)
+		return 0;
+	s->found = off;
+	return 1;
+}
+
+/* Where data or a hole begins at or after off; 0 or -errno. */
+static int seek_in(struct handle *h, struct node *n, off_t off, int whence, uint64_t *to)
+{
+	struct seek s = { .want = whence == SEEK_DATA ? EXTENT_DATA : EXTENT_HOLE };
+	int rc;
+
+	if (off < 0 || (uint64_t)off >= n->size)
+		return -ENXIO;
+	s.found = n->size;
+	if (h && h->bd) {
+		AUTO(blockdev_unref) struct blockdev *bd = blockdev_ref(h->bd);
+
+		rc = blockdev_extents(bd, (uint64_t)off, n->size - (uint64_t)off,
+				      seek_extent, &s);
+		if (rc < 0)
+			return -errno_shown(rc);
+	} else if (whence == SEEK_DATA) {
+		s.found = (uint64_t)off;
+	}
+	if (whence == SEEK_DATA && s.found == n->size)
+		return -ENXIO;
+	*to = s.found;
+	return 0;
+}
+
+void mount_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		    struct fuse_file_info *fi)
+{
+	struct node *n = request_node(req, ino);
+	struct worker *w = request_worker(req);
+	uint64_t to = 0;
+	int rc;
+
+	if (!n || !w || (whence != SEEK_DATA && whence != SEEK_HOLE)) {
+		fuse_reply_err(req, !n ? ESTALE : !w ? ENOMEM : EINVAL);
+		return;
+	}
+	/* Pages of a map may have to be fetched. */
+	worker_take_off(w, req);
+	rc = seek_in(handle_of(fi), n, off, whence, &to);
+	if (!worker_land(w))
+		return;
+	if (rc)
+		fuse_reply_err(req, -rc);
+	else
+		fuse_reply_lseek(req, (off_t)to);
+}
