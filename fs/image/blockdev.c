@@ -84,3 +84,13 @@ void blockdev_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 	if (bd->ops->prefetch && range_fits(off, len, bd->size) && len)
 		bd->ops->prefetch(bd, off, len);
 }
+
+int blockdev_warm(struct blockdev *bd, uint64_t off, uint64_t len, bool count, uint64_t *bytes)
+{
+	*bytes = 0;
+	if (!range_fits(off, len, bd->size))
+		return -EINVAL;
+	if (!bd->ops->warm)
+		return -ENOTSUP;
+	return len ? bd->ops->warm(bd, off, len, count, bytes) : 0;
+}

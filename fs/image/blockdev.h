@@ -43,6 +43,8 @@ struct blockdev_ops {
 	int  (*flush)(struct blockdev *bd);	/* what was written before survives a power cut */
 	int  (*extents)(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg);
 	void (*prefetch)(struct blockdev *bd, uint64_t off, uint64_t len);	/* a hint; never waits */
+	/* blockdev_warm(); NULL: nothing is kept on this machine. */
+	int  (*warm)(struct blockdev *bd, uint64_t off, uint64_t len, bool count, uint64_t *bytes);
 	void (*free)(struct blockdev *bd);	/* own things and the struct; lower is dropped for it */
 };
 
@@ -73,6 +75,11 @@ int blockdev_flush(struct blockdev *bd);
 /* Extents of [off, off + len): without the op all is EXTENT_DATA. */
 int blockdev_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg);
 void blockdev_prefetch(struct blockdev *bd, uint64_t off, uint64_t len);
+
+/* See to it that the range can be read without the network, in the background
+ * of all reads, and wait for it.  *bytes: what came; count: only tell what
+ * would have to.  0, -ENOTSUP (there is no disk cache), -ENOSPC, -EIO, … */
+int blockdev_warm(struct blockdev *bd, uint64_t off, uint64_t len, bool count, uint64_t *bytes);
 
 DEFINE_CLEANUP(struct blockdev *, blockdev_unref);
 

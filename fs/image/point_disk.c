@@ -3,6 +3,7 @@
 #include "fs/util/log.h"
 #include "fs/vault/fetch.h"
 #include "fs/vault/map_reader.h"
+#include "fs/vault/warm.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #define AT_ONCE 64u			/* chunks of one step of a long read */
 #define STEP_MAX (4u << 20)		/* bytes of it */
 #define OPENING_MAX (16u << 20)		/* bytes of the opening set that are fetched at once */
+#define EXPECT_AT_ONCE 512u		/* chunks of a trace that are looked up at once */
+#define EXPECT_MEMORY (32u << 20)	/* bytes of it that memory takes where there is no disk cache */
 #define AHEAD_STEP (8u << 20)		/* bytes of which the requests ahead are planned at once */
 
 struct pdisk {
@@ -17,7 +20,10 @@ struct pdisk {
 	uint32_t chunk;			/* bytes */
 	struct map_reader *map;
 	struct fetcher *fetcher;
+	struct chunk_cache *cache;
 	struct fetch_pool *pool;	/* the cache's */
+	struct store *st;
+	struct disk_watch *watch;	/* NULL: nobody watches */
 	struct opening_row *opening;	/* what the manifest tells without the map */
 	size_t n_opening;
 	uint64_t *zeros;
@@ -63,6 +69,14 @@ static int entries(struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *
 	return rc;
 }
 
+/* What will be fetched of them, as far as somebody watches. */
+static void watch_fetches(struct pdisk *d, uint64_t chunk, const struct map_entry *e, size_t n)
+{
+	for (size_t i = 0; d->watch && i < n; i++)
+		if (e[i].ref.kind != CHUNK_ZERO && !chunk_cache_has(d->cache, &e[i].ref))
+			disk_watch_fetched(d->watch, chunk + i);
+}
+
 struct ahead_job { struct fetch_job job; struct pdisk *d; uint64_t chunk; size_t n; };
 
 static void ahead_run(struct fetch_job *j)
@@ -71,8 +85,10 @@ static void ahead_run(struct fetch_job *j)
 	AUTO(free) struct map_entry *e = malloc(a->n * sizeof(*e));
 
 	/* What fails here is told to whoever reads it. */
-	if (e && map_reader_entries(a->d->map, a->chunk, a->n, e, NULL) == 0)
+	if (e && map_reader_entries(a->d->map, a->chunk, a->n, e, NULL) == 0) {
+		watch_fetches(a->d, a->chunk, e, a->n);
 		fetch_ahead(a->d->fetcher, e, a->n);
+	}
 	free(a);
 }
 
@@ -110,11 +126,15 @@ static int read_step(struct pdisk *d, uint8_t *p, size_t len, uint64_t off)
 	size_t n = (size_t)((off + len - 1) / d->chunk - first) + 1, skip = (size_t)(off % d->chunk);
 	int rc = entries(d, first, n, e);
 
-	if (rc == 0)
+	if (rc == 0) {
+		watch_fetches(d, first, e, n);
 		rc = fetch_chunks(d->fetcher, e, n, k);
+	}
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		size_t part = d->chunk - skip < len ? d->chunk - skip : len;
 
+		if (k[i] && d->watch)
+			disk_watch_read(d->watch, first + i);
 		if (k[i])
 			memcpy(p, chunk_bytes(k[i]) + skip, part);
 		else
@@ -174,6 +194,29 @@ static void pdisk_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 	fetch_range_ahead((struct pdisk *)bd, off, off + len);
 }
 
+/* A leaf's chunks at a time; its page comes near by being read. */
+static int pdisk_warm(struct blockdev *bd, uint64_t off, uint64_t len, bool count, uint64_t *bytes)
+{
+	struct pdisk *d = (struct pdisk *)bd;
+	uint64_t chunk = off / d->chunk, end = (off + len - 1) / d->chunk + 1;
+	AUTO(free) struct map_entry *e = malloc(MAP_FANOUT * sizeof(*e));
+	int rc = e ? 0 : -ENOMEM;
+
+	while (rc == 0 && chunk < end) {
+		size_t n = MAP_FANOUT - chunk % MAP_FANOUT;
+
+		n = n < end - chunk ? n : (size_t)(end - chunk);
+		rc = entries(d, chunk, n, e);
+		if (rc == 0)
+			rc = warm_chunks(d->st, d->pool, e, n, count, bytes);
+		for (size_t i = 0; rc == 0 && !count && d->watch && i < n; i++)
+			if (e[i].ref.kind != CHUNK_ZERO)
+				disk_watch_fetched(d->watch, chunk + i);
+		chunk += n;
+	}
+	return rc;
+}
+
 static void pdisk_free(struct blockdev *bd)
 {
 	struct pdisk *d = (struct pdisk *)bd;
@@ -188,7 +231,7 @@ static void pdisk_free(struct blockdev *bd)
 }
 
 static const struct blockdev_ops pdisk_ops = {
-	.name = "point", .pread = pdisk_pread, .extents = pdisk_extents, .prefetch = pdisk_prefetch,
+	.name = "point", .pread = pdisk_pread, .extents = pdisk_extents, .prefetch = pdisk_prefetch, .warm = pdisk_warm,
 	.free = pdisk_free,
 };
 
@@ -243,8 +286,100 @@ struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct
 	if (keep_opening(p, d) < 0)
 		return error_null(err, ENOMEM, "out of memory");
 	p->chunk = d->chunk_size;
+	p->cache = cache;
 	p->pool = chunk_cache_pool(cache);
+	p->st = vault_store(v);
 	p->map = map_reader_new(vault_store(v), ring, d, err);
 	p->fetcher = p->map ? fetcher_new(vault_store(v), ring, cache, d->chunk_size, err) : NULL;
 	return p->fetcher ? TAKE(bd) : NULL;
+}
+
+void point_disk_watch(struct blockdev *point_disk, struct disk_watch *w)
+{
+	((struct pdisk *)point_disk)->watch = w;
+	w->disk = point_disk;
+}
+
+bool point_disk_near(struct blockdev *point_disk, uint64_t chunk)
+{
+	struct pdisk *d = (struct pdisk *)point_disk;
+	struct map_entry e;
+	char name[160];
+
+	if (!map_reader_entry_now(d->map, chunk, &e) || e.ref.kind == CHUNK_ZERO)
+		return false;
+	segment_name(e.ref.segment, name, sizeof(name));
+	return chunk_cache_has(d->cache, &e.ref) || store_near(d->st, name, e.ref.off, e.ref.len);
+}
+
+/* A page of the map on its own, so that many are on the way at once. */
+static void page_run(struct fetch_job *j)
+{
+	struct ahead_job *a = (struct ahead_job *)j;
+	struct map_entry e;
+
+	map_reader_entries(a->d->map, a->chunk, 1, &e, NULL);
+	free(a);
+}
+
+static void fetch_page_ahead(struct pdisk *d, uint64_t chunk)
+{
+	struct ahead_job *a = malloc(sizeof(*a));
+
+	if (!a)
+		return;
+	*a = (struct ahead_job){ { NULL, d, page_run, ahead_drop }, d, chunk, 1 };
+	if (!fetch_pool_submit(d->pool, &a->job, FETCH_AHEAD))
+		free(a);
+}
+
+/* Entries of the chunks from row *i on, from chunk *at of it, up to EXPECT_AT_ONCE. */
+static size_t expected_entries(struct pdisk *d, const struct trace_row *row, size_t n, size_t *i, uint32_t *at,
+			       struct map_entry *e)
+{
+	uint64_t chunks = map_reader_chunks(d->map), leaf = UINT64_MAX;
+	size_t got = 0, k = 0;
+
+	for (size_t r = *i; r < n && k < EXPECT_AT_ONCE; k += row[r++].n)
+		if (row[r].chunk < chunks && row[r].chunk / MAP_FANOUT != leaf) {
+			leaf = row[r].chunk / MAP_FANOUT;
+			fetch_page_ahead(d, row[r].chunk);
+		}
+	while (*i < n && got < EXPECT_AT_ONCE) {
+		uint64_t chunk = row[*i].chunk + *at;
+
+		if (chunk < chunks && entries(d, chunk, 1, &e[got]) == 0) {
+			watch_fetches(d, chunk, &e[got], 1);
+			got++;
+		}
+		if (++*at >= row[*i].n) {
+			++*i;
+			*at = 0;
+		}
+	}
+	return got;
+}
+
+void point_disk_expect(struct blockdev *point_disk, const struct trace_row *row, size_t n,
+		       const _Atomic bool *stop)
+{
+	struct pdisk *d = (struct pdisk *)point_disk;
+	AUTO(free) struct map_entry *e = malloc(EXPECT_AT_ONCE * sizeof(*e));
+	uint64_t in_memory = 0, bytes = 0;
+	uint32_t at = 0;
+	size_t i = 0;
+	int rc = 0;
+
+	while (e && i < n && !atomic_load(stop) && (rc == 0 || in_memory < EXPECT_MEMORY)) {
+		size_t got = expected_entries(d, row, n, &i, &at, e);
+
+		if (rc == 0)
+			rc = warm_chunks(d->st, d->pool, e, got, false, &bytes);
+		if (rc == -ENOTSUP) {
+			fetch_ahead(d->fetcher, e, got);
+			in_memory += (uint64_t)got * d->chunk;
+		} else if (rc < 0) {
+			return;
+		}
+	}
 }

@@ -11,6 +11,7 @@
 #define ADE_FS_IMAGE_POINT_DISK_H
 
 #include "fs/image/blockdev.h"
+#include "fs/image/diskwatch.h"
 #include "fs/vault/chunk_cache.h"
 #include "fs/vault/point.h"
 
@@ -23,5 +24,18 @@ struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct
 /* The disk's volumes are about to be opened: fetch at once what the manifest
  * says that this reads.  Waits for it; failures are left to who reads. */
 void point_disk_opening(struct blockdev *point_disk);
+
+/* From now on w (borrowed) is told what is read and fetched.  Before the first read. */
+void point_disk_watch(struct blockdev *point_disk, struct disk_watch *w);
+
+/* Does reading that chunk need no network?  False too where that is not known without it. */
+bool point_disk_near(struct blockdev *point_disk, uint64_t chunk);
+
+/* Fetch the chunks of n rows, all of this disk, before they are asked for: to
+ * the disk cache, as fast as readers leave room; without one the first 32 MiB
+ * to memory.  Returns when that is done, or when *stop is set.  Failures are
+ * left to who reads. */
+void point_disk_expect(struct blockdev *point_disk, const struct trace_row *row, size_t n,
+		       const _Atomic bool *stop);
 
 #endif

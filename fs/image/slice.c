@@ -55,9 +55,14 @@ static void slice_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 	blockdev_prefetch(bd->lower, below(bd, off), len);
 }
 
+static int slice_warm(struct blockdev *bd, uint64_t off, uint64_t len, bool count, uint64_t *bytes)
+{
+	return blockdev_warm(bd->lower, below(bd, off), len, count, bytes);
+}
+
 static const struct blockdev_ops slice_ops = {
 	.name = "slice", .pread = slice_pread, .pwrite = slice_pwrite, .discard = slice_discard,
-	.flush = slice_flush, .extents = slice_extents, .prefetch = slice_prefetch,
+	.flush = slice_flush, .extents = slice_extents, .prefetch = slice_prefetch, .warm = slice_warm,
 };
 
 struct blockdev *slice_open(struct blockdev *lower, uint64_t off, uint64_t len, struct error *err)

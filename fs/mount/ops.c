@@ -228,4 +228,5 @@ const struct fuse_lowlevel_ops mount_fuse_ops = {
 	.fsync = mount_op_fsync,
 	.fallocate = mount_op_fallocate,
 	.lseek = mount_op_lseek,
+	.ioctl = mount_op_ioctl,
 };

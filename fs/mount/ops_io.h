@@ -50,4 +50,7 @@ void mount_op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off
 void mount_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		    struct fuse_file_info *fi);
 
+void mount_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *fi,
+		    unsigned flags, const void *in_buf, size_t in_size, size_t out_size);
+
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/mount/hydrate.h"
 #include "fs/mount/ops_io.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 struct seek {
@@ -66,4 +68,33 @@ void mount_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		fuse_reply_err(req, -rc);
 	else
 		fuse_reply_lseek(req, (off_t)to);
+}
+
+/* Under the deadline like a read, but it takes no reader's place. */
+void mount_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *fi,
+		    unsigned flags, const void *in_buf, size_t in_size, size_t out_size)
+{
+	struct handle *h = handle_of(fi);
+	struct worker *w = request_worker(req);
+	AUTO(blockdev_unref) struct blockdev *bd = NULL;
+	struct hydrate_range r;
+	int rc;
+
+	(void)ino, (void)arg, (void)flags;
+	if ((cmd != HYDRATE_IOC_COUNT && cmd != HYDRATE_IOC_HYDRATE) || !h || !h->bd || !w || in_size != sizeof(r) ||
+	    out_size < sizeof(r)) {
+		fuse_reply_err(req, ENOTTY);
+		return;
+	}
+	memcpy(&r, in_buf, sizeof(r));
+	bd = blockdev_ref(h->bd);
+	worker_take_off(w, req);
+	rc = r.len > HYDRATE_STEP_MAX ? -EINVAL
+				      : blockdev_warm(bd, r.off, r.len, cmd == HYDRATE_IOC_COUNT, &r.bytes);
+	if (!worker_land(w))
+		return;
+	if (rc < 0)
+		fuse_reply_err(req, rc == -EINVAL ? EINVAL : errno_shown(rc));
+	else
+		fuse_reply_ioctl(req, 0, &r, sizeof(r));
 }

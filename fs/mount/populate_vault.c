@@ -7,6 +7,7 @@
 #include "fs/mount/populate.h"
 #include "fs/mount/populate_bek.h"
 #include "fs/mount/readers.h"
+#include "fs/mount/replays.h"
 #include "fs/util/log.h"
 #include "fs/vault/capsule.h"
 
@@ -21,6 +22,7 @@ struct whole {
 	struct readers *readers;
 	struct point_name *list;	/* by VM, oldest first */
 	size_t n;
+	struct replays *replays;
 };
 
 /* A VM's folder. */
@@ -49,6 +51,7 @@ static void whole_free(struct whole *w)
 {
 	if (!w)
 		return;
+	replays_free(w->replays);
 	readers_free(w->readers);
 	free(w->list);
 	free(w);
@@ -60,10 +63,30 @@ static void release_disk(void *ctx)
 {
 	struct shown_disk *d = ctx;
 
+	if (d->stored && d->at->whole->view.watches)
+		disk_watches_forget(d->at->whole->view.watches, d->stored);
 	disk_unref(d->disk);
 	blockdev_unref(d->stored);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
+}
+
+static int watch(struct shown_disk *s, struct error *err)
+{
+	const struct vault_view *view = &s->at->whole->view;
+	const struct point_disk *d = &s->at->point->disk[s->index];
+	struct disk_watch *w;
+	char name[256];
+
+	if (!view->watches)
+		return 0;
+	snprintf(name, sizeof(name), "%s/%s/%s", s->at->point->vm, s->at->name->folder, d->name);
+	w = disk_watch_new(name, d->name, d->size, d->chunk_size, view->record, err);
+	if (!w)
+		return -ENOMEM;
+	point_disk_watch(s->stored, w);
+	disk_watches_add(view->watches, w);
+	return 0;
 }
 
 /* The point's bytes of the disk, a new reference. */
@@ -74,8 +97,13 @@ static struct blockdev *stored_bytes(struct shown_disk *s, struct error *err)
 	struct blockdev *bd;
 
 	pthread_mutex_lock(&s->lock);
-	if (!s->stored)
+	if (!s->stored) {
 		s->stored = point_disk_new(view->vault, p->vm_id, &p->disk[s->index], view->cache, err);
+		if (s->stored && watch(s, err) < 0) {
+			blockdev_unref(s->stored);
+			s->stored = NULL;
+		}
+	}
 	bd = s->stored ? blockdev_ref(s->stored) : NULL;
 	pthread_mutex_unlock(&s->lock);
 	return bd;
@@ -169,6 +197,8 @@ static int add_disk(struct node *folder, struct shown_point *p, size_t i, struct
 	struct shown_disk *s = calloc(1, sizeof(*s));
 	struct node *n;
 
+	struct blockdev *bd;
+
 	if (!s)
 		return error_set(err, ENOMEM, "out of memory");
 	s->at = p;
@@ -179,6 +209,8 @@ static int add_disk(struct node *folder, struct shown_point *p, size_t i, struct
 		release_disk(s);
 		return -ENOMEM;
 	}
+	if (p->whole->view.replay && (bd = stored_bytes(s, NULL)))
+		replays_add(p->whole->replays, bd, p->whole->view.replay, d->name, d->chunk_size);
 	/* As it was backed up, it is read without opening a volume.  An overlay needs the whole disk first. */
 	if (p->whole->view.overlay || (d->vhd && d->size <= VHD_FOOTER_BYTES))
 		return 0;
@@ -448,7 +480,8 @@ struct tree *populate_vault(const struct vault_view *view, const struct tree_own
 	if (view->point && !view->vm)
 		return error_null(err, EINVAL, "point= needs vm=");
 	w->readers = readers_new(view->vault, err);
-	if (!w->readers || point_list(view->vault, NULL, &w->list, &w->n, err) < 0)
+	w->replays = replays_new(err);
+	if (!w->readers || !w->replays || point_list(view->vault, NULL, &w->list, &w->n, err) < 0)
 		return NULL;
 	if (view->point)
 		t = point_tree(w, owner, err);

@@ -20,6 +20,9 @@ struct vault_view {
 	struct audit *audit;		/* goes with stores */
 	struct disk_options options;	/* what its pointers name outlives the tree, too */
 	const struct overlay_choice *overlay;	/* a folder or temporary; base and identity are set here */
+	struct disk_watches *watches;	/* told which disks are read; NULL: nobody watches */
+	struct trace *record;		/* notes what is read for the first time; NULL: no trace */
+	const struct trace *replay;	/* what is fetched before it is read; NULL: nothing */
 	bool bek_volume;		/* points show bek-volume.raw */
 	/* Called once a point was read; newest: of its VM.  NULL: nobody asks. */
 	void (*seen)(const struct vault *v, const struct point *p, bool newest);

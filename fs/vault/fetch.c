@@ -2,14 +2,13 @@
 #include "fs/vault/fetch.h"
 #include "crypto/aead.h"
 #include "fs/util/log.h"
+#include "fs/vault/fetch_plan.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#define GAP_MAX (16u << 10)		/* fetched and dropped rather than asked around */
-#define RUN_CHUNKS_MAX 256u
 #define OPENERS 32u			/* kept, each with the key of its last segment */
 #define LOGGED_MAX 100u			/* faults of one disk; the rest is not told */
 
@@ -25,12 +24,6 @@ struct fetcher {
 	uint8_t of[OPENERS][SEGMENT_ID_BYTES];
 	unsigned n_openers;
 };
-
-/* A chunk to load; base: for PATCH, where that lies, else NULL; at: the first
- * entry that it is wanted for. */
-struct want { const struct chunk_ref *ref, *base; size_t at; };
-
-struct run { const struct want *want; size_t n; };
 
 struct fetcher *fetcher_new(struct store *st, const struct key_ring *ring, struct chunk_cache *cache,
 			    uint32_t chunk_size, struct error *err)
@@ -273,100 +266,9 @@ static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out)
 	return rc < 0 ? rc : 0;
 }
 
-/* What is not in the cache of the entries and their bases, in the order in
- * which it lies. */
-struct plan {
-	struct want *want;
-	size_t n;
-	struct run *run;
-	size_t n_runs;
-};
-
-static void plan_release(struct plan *p)
+static bool is_cached(void *arg, const struct chunk_ref *ref)
 {
-	free(p->want);
-	free(p->run);
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct chunk_ref *x = ((const struct want *)a)->ref, *y = ((const struct want *)b)->ref;
-	int c = memcmp(x->segment, y->segment, SEGMENT_ID_BYTES);
-
-	return c ? c : x->off < y->off ? -1 : x->off > y->off;
-}
-
-static bool joins(const struct run *r, const struct want *w)
-{
-	const struct chunk_ref *first = r->want[0].ref, *last = r->want[r->n - 1].ref, *ref = w->ref;
-
-	return r->n < RUN_CHUNKS_MAX && !memcmp(first->segment, ref->segment, SEGMENT_ID_BYTES) &&
-	       ref->off >= last->off + last->len && ref->off - (last->off + last->len) <= GAP_MAX &&
-	       ref->off + ref->len - first->off <= FETCH_RUN_MAX;
-}
-
-static bool has_patch(const struct run *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (r->want[i].base)
-			return true;
-	return false;
-}
-
-static size_t first_entry(const struct run *r)
-{
-	size_t at = SIZE_MAX;
-
-	for (size_t i = 0; i < r->n; i++)
-		at = r->want[i].at < at ? r->want[i].at : at;
-	return at;
-}
-
-/* Runs with patches last, so that their bases are on the way by then; else in
- * the order in which they are wanted. */
-static int by_need(const void *a, const void *b)
-{
-	const struct run *x = a, *y = b;
-	size_t at = first_entry(x), other = first_entry(y);
-
-	if (has_patch(x) != has_patch(y))
-		return has_patch(x) ? 1 : -1;
-	return at < other ? -1 : at > other;
-}
-
-static void cut_into_runs(struct plan *p)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		struct run *r = p->n_runs ? &p->run[p->n_runs - 1] : NULL;
-
-		if (i && !by_place(&p->want[i - 1], &p->want[i]))
-			continue;	/* the same chunk once more */
-		if (r && r->want + r->n == &p->want[i] && joins(r, &p->want[i]))
-			r->n++;
-		else
-			p->run[p->n_runs++] = (struct run){ &p->want[i], 1 };
-	}
-}
-
-static int make_plan(struct fetcher *f, const struct map_entry *e, size_t n, struct plan *p)
-{
-	p->want = malloc(2 * n * sizeof(*p->want));
-	p->run = malloc(2 * n * sizeof(*p->run));
-	if (!p->want || !p->run)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		bool patch = e[i].ref.kind == CHUNK_PATCH;
-
-		if (e[i].ref.kind == CHUNK_ZERO || chunk_cache_has(f->cache, &e[i].ref))
-			continue;
-		p->want[p->n++] = (struct want){ &e[i].ref, patch ? &e[i].base : NULL, i };
-		if (patch && !chunk_cache_has(f->cache, &e[i].base))
-			p->want[p->n++] = (struct want){ &e[i].base, NULL, i };
-	}
-	qsort(p->want, p->n, sizeof(*p->want), by_place);
-	cut_into_runs(p);
-	qsort(p->run, p->n_runs, sizeof(*p->run), by_need);
-	return 0;
+	return chunk_cache_has(((struct fetcher *)arg)->cache, ref);
 }
 
 static int load_missing(struct fetcher *f, const struct run *r, enum fetch_urgency u)
@@ -423,8 +325,8 @@ static void submit_run(struct fetcher *f, const struct run *run, enum fetch_urge
 /* Whether a submitted run is done or not: the caller goes through all himself too. */
 static int load_entries(struct fetcher *f, const struct map_entry *e, size_t n)
 {
-	__attribute__((cleanup(plan_release))) struct plan p = { 0 };
-	int rc = make_plan(f, e, n, &p);
+	__attribute__((cleanup(fetch_plan_release))) struct fetch_plan p = { 0 };
+	int rc = fetch_plan_make(&p, e, n, is_cached, f);
 
 	for (size_t i = 1; rc == 0 && i < p.n_runs; i++)
 		submit_run(f, &p.run[i], FETCH_DEMAND);
@@ -435,9 +337,9 @@ static int load_entries(struct fetcher *f, const struct map_entry *e, size_t n)
 
 void fetch_ahead(struct fetcher *f, const struct map_entry *e, size_t n)
 {
-	__attribute__((cleanup(plan_release))) struct plan p = { 0 };
+	__attribute__((cleanup(fetch_plan_release))) struct fetch_plan p = { 0 };
 
-	if (make_plan(f, e, n, &p) == 0)
+	if (fetch_plan_make(&p, e, n, is_cached, f) == 0)
 		for (size_t i = 0; i < p.n_runs; i++)
 			submit_run(f, &p.run[i], FETCH_AHEAD);
 }

@@ -15,8 +15,6 @@
 #include "fs/vault/fetch_pool.h"
 #include "fs/vault/map.h"
 
-#define FETCH_RUN_MAX (4u << 20)	/* bytes of one request */
-
 struct fetcher;
 
 /* For chunks of one size.  All is borrowed and outlives the fetcher.  NULL: ENOMEM. */

@@ -338,6 +338,18 @@ int map_reader_entries(struct map_reader *m, uint64_t chunk, size_t n, struct ma
 	return 0;
 }
 
+bool map_reader_entry_now(struct map_reader *m, uint64_t chunk, struct map_entry *out)
+{
+	uint64_t first = chunk - chunk % MAP_FANOUT;
+	struct slot *leaf = m->has_top && chunk < m->chunks ? cached_page(m, 0, first) : NULL;
+
+	if (!leaf)
+		return false;
+	map_page_entry(leaf->page, (unsigned)(chunk - first), out);
+	unpin(m, leaf);
+	return true;
+}
+
 int map_reader_run(struct map_reader *m, uint64_t chunk, uint64_t max, uint64_t *n, bool *zero,
 		   struct error *err)
 {

@@ -36,6 +36,9 @@ uint64_t map_reader_chunks(const struct map_reader *m);	/* that the disk has */
 int map_reader_entries(struct map_reader *m, uint64_t chunk, size_t n, struct map_entry *out,
 		       struct error *err);
 
+/* The entry of one chunk, if its page is in memory: true. */
+bool map_reader_entry_now(struct map_reader *m, uint64_t chunk, struct map_entry *out);
+
 /* How many chunks from `chunk` on, at least 1 and at most max, are alike: all
  * zero or all stored.  May stop short of the whole run (at a page's end). */
 int map_reader_run(struct map_reader *m, uint64_t chunk, uint64_t max, uint64_t *n, bool *zero,

@@ -101,6 +101,10 @@ json 0 init "$V" --vault-key "$K"
 json 0 backup "$V" web1 --vault-key "$K" --disk "os=$T/v" --bek "$bek" --progress json
 grep '^{' "$T/err" >"$T/progress" || fail "no progress: $(cat "$T/err")"
 while read -r line; do said progress <(echo "$line"); done <"$T/progress"
+mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=latest,bek=$bek,diskcache=$T/cache"
+json 0 hydrate "$T/m"
+json 0 mounts --map
+unmount "$T/m"
 json 0 list "$V" web1 --vault-key "$K"
 json 0 verify "$V" --vault-key "$K"
 cp -a "$V" "$T/damaged"

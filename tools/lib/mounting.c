@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/mounting.h"
+#include "fs/mount/mount_stats.h"
 #include "fs/mount/mounttable.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/session.h"
@@ -43,6 +44,17 @@ static int owner_from(const struct options *o, struct tree_owner *owner, struct 
 	return rc ? rc : options_gid(o, OPT_GID, &owner->gid, err);
 }
 
+/* A disk image's mount counts reads alone.  NULL is handed on. */
+static struct tree *show_stats(struct tree *t, struct error *err)
+{
+	static const struct mount_stats none;
+
+	if (!t || mount_stats_show(t, &none, err) == 0)
+		return t;
+	tree_free(t);
+	return NULL;
+}
+
 static struct tree *open_tree(struct job *j, struct error *err)
 {
 	struct tree_owner owner;
@@ -63,8 +75,9 @@ static struct tree *open_tree(struct job *j, struct error *err)
 	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err) ||
 	    overlay_lay(j->opening.disk, j->req->options, j->source, j->report, err))
 		return NULL;
-	return populate_disk(j->opening.disk, options_has(j->req->options, OPT_BEKVOLUME) ? j->opening.keys : NULL,
-			     &owner, err);
+	return show_stats(populate_disk(j->opening.disk, options_has(j->req->options, OPT_BEKVOLUME) ? j->opening.keys
+												      : NULL,
+					&owner, err), err);
 }
 
 /* mount(8) knows no "done with warnings". */
@@ -104,6 +117,7 @@ static int serve(struct job *j, struct error *err)
 		.mount_ns = j->req->mount_ns,
 		.allow_other = options_has(o, OPT_ALLOW_OTHER),
 		.writable = options_has(o, OPT_OVERLAY),
+		.far = store_is_remote(j->source),
 		.read_deadline_s = (unsigned)options_number(o, OPT_READ_DEADLINE, 120),
 	};
 	AUTO(tree_free) struct tree *tree = open_tree(j, err);

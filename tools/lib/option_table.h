@@ -153,7 +153,7 @@ OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
 
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor; at most 3 in a backup, else 4)")
-OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG,
+OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG | G_PROGRESS,
        "how progress is told on standard error (auto: where somebody looks)")
 
 /* Objects of a local key store. */
@@ -189,6 +189,15 @@ OPTION(MODE, "mode", "MODE", G_MOUNT,
        "permissions of the files, octal (0400; 0440 with gid; 0444 with allow_other alone)")
 OPTION(READ_DEADLINE, "read-deadline", "SECONDS", G_MOUNT,
        "a read that takes longer fails with EIO; 0: wait for ever (120)")
+OPTION(DISKCACHE, "diskcache", "DIR", G_MOUNT,
+       "keep what a vault's mount fetches in this folder of yours, sealed as it is in the vault; any "
+       "number of mounts may share it")
+OPTION(DISKCACHE_SIZE, "diskcache-size", "SIZE", G_MOUNT,
+       "how much that folder may hold; what was used longest ago goes first (10G)")
+OPTION(RECORD_TRACE, "record-trace", "NAME", G_MOUNT,
+       "of one VM of a vault: note what is read in the first ten minutes and keep it in the vault")
+OPTION(REPLAY_TRACE, "replay-trace", "NAME", G_MOUNT,
+       "of one VM of a vault: fetch what that trace says before it is asked for")
 OPTION(OVERLAY, "overlay", "PATH", G_MOUNT,
        "let the disk be written to: changes go to this FILE, to files in this DIR, or with tmp to "
        "one that is gone after the mount")
@@ -201,6 +210,8 @@ OPTION(FOREGROUND, "foreground", NULL, G_MOUNT,
 
 OPTION(VIEW, "view", "NAME", G_ATTACH,
        "the view to attach: p1.raw, a logical volume, encrypted/disk.raw (disk.raw)")
+OPTION(MAP, "map", NULL, G_SEEN,
+       "draw which parts of each disk were read, fetched ahead, and are kept on this machine")
 OPTION(LAZY, "lazy", NULL, G_UMOUNT, "detach now, finish when the last user has left")
 
 /* Every command. */

@@ -38,6 +38,8 @@ enum option_group {
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
 	G_PAPER	 = 1 << 22,	/* puts a key on paper */
 	G_EXPORT = 1 << 14,	/* writes an overlay's disk */
+	G_SEEN	 = 1 << 26,	/* looks at mounts */
+	G_PROGRESS = 1 << 27,	/* takes long, in a thread of its own */
 	G_STORE	 = 1 << 24,	/* reaches a store without a vault's key; G_VAULT takes these options too */
 	G_PRUNE	 = 1 << 15,	/* lets points expire */
 	G_HOLD	 = 1 << 16,	/* holds or releases a point */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/vault_mounting.h"
+#include "fs/mount/mount_stats.h"
 #include "fs/store/ahead.h"
+#include "fs/store/diskcache.h"
+#include "fs/store/meter.h"
+#include "fs/util/log.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
@@ -49,15 +53,69 @@ static int take_operand(struct vault_mounting *m, const char *at, struct vault_v
 	return -EINVAL;
 }
 
-/* What the first look at a vault reads is on the way at once. */
-static struct vault *open_vault(const char *source, const struct options *o, struct error *err)
+/* The address's store, metered, cached, asked ahead.  NULL with words. */
+static struct store *open_store(struct vault_mounting *m, const char *source, const struct options *o,
+				struct error *err)
 {
-	struct store *st = store_ahead_new(store_from_options(source, false, o, err), err);
+	const char *folder = options_get(o, OPT_DISKCACHE);
+	struct store *st = m->meter = store_meter_new(store_from_options(source, false, o, err), err);
 
-	if (!st)
+	if (st && folder)
+		st = m->diskcache = store_diskcache_new(st, folder, options_number(o, OPT_DISKCACHE_SIZE, 0), err);
+	return store_ahead_new(st, err);
+}
+
+/* What the first look at a vault reads is on the way at once. */
+static struct vault *open_vault(struct vault_mounting *m, const char *source, const struct options *o,
+				struct error *err)
+{
+	struct store *st = open_store(m, source, o, err);
+
+	if (!st) {
+		if (!err->object[0])
+			error_object(err, "%s", source);
 		return NULL;
+	}
 	populate_vault_expect(st);
 	return vault_from_store(st, source, o, err);
+}
+
+static int take_traces(struct vault_mounting *m, const struct options *o, struct vault_view *view, struct error *err)
+{
+	const char *record = options_get(o, OPT_RECORD_TRACE), *replay = options_get(o, OPT_REPLAY_TRACE);
+
+	if (!record && !replay)
+		return 0;
+	if (!view->vm)
+		return error_set(err, EINVAL, "a trace is of one VM: name it, VM or VM@POINT");
+	if (vault_vm_id(m->vault, view->vm, m->vm_id) < 0)
+		return error_set(err, EIO, "the VM's id cannot be made");
+	if (record && !(m->record = trace_new(record, err)))
+		return -EINVAL;
+	if (replay && !(m->replay = trace_get(m->vault, m->vm_id, replay, err)))
+		return err->code ? -err->code : -EIO;
+	view->record = m->record;
+	view->replay = m->replay;
+	return 0;
+}
+
+static void keep_trace(struct vault_mounting *m)
+{
+	struct error err = ERROR_INIT;
+
+	if (m->record && m->vault && trace_put(m->vault, m->vm_id, m->record, &err) < 0)
+		log_error("the trace %s cannot be kept: %s", m->record->name, err.text);
+}
+
+/* NULL is handed on. */
+static struct tree *show(const struct vault_mounting *m, struct tree *t, struct error *err)
+{
+	struct mount_stats s = { m->meter, m->diskcache, m->cache, m->watches };
+
+	if (!t || mount_stats_show(t, &s, err) == 0)
+		return t;
+	tree_free(t);
+	return NULL;
 }
 
 struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *at,
@@ -85,22 +143,28 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 		return NULL;
 	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
-	m->vault = open_vault(source, o, err);
+	m->vault = open_vault(m, source, o, err);
 	m->keys = m->vault ? keyring_for_points(o, err, &warning) : NULL;
 	if (warning.code)
 		report_warning(report, &warning);
 	m->cache = m->keys ? chunk_cache_new(0, err) : NULL;
-	if (!m->cache)
+	m->watches = m->cache ? disk_watches_new() : NULL;
+	if (!m->watches || take_traces(m, o, &view, err) < 0)
 		return NULL;
 	view.vault = m->vault;
 	view.keys = m->keys;
 	view.cache = m->cache;
-	return populate_vault(&view, owner, err);
+	view.watches = m->watches;
+	return show(m, populate_vault(&view, owner, err), err);
 }
 
 void vault_mounting_close(struct vault_mounting *m)
 {
+	keep_trace(m);
 	chunk_cache_free(m->cache);
+	disk_watches_free(m->watches);
+	trace_free(m->record);
+	trace_free(m->replay);
 	keyring_free(m->keys);
 	keystores_free(m->stores);
 	audit_close(m->audit);

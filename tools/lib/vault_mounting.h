@@ -22,6 +22,10 @@ struct vault_mounting {
 	const char *headers[16];
 	char vm[128];
 	struct overlay_option overlay;
+	struct store *meter, *diskcache;	/* parts of the vault's store, borrowed; diskcache may be NULL */
+	struct disk_watches *watches;
+	struct trace *record, *replay;
+	char vm_id[VM_ID_TEXT];			/* whose traces */
 };
 
 /* The tree of the vault at `source`, as `at` (VM[@POINT]; NULL: vm= and
