@@ -64,7 +64,7 @@ const char *machine_nic(const struct machine *m)
 
 /* Linux kernels of distributions start from virtio-scsi, which also takes
  * read-only disks and any number; Windows knows IDE and AHCI by itself. */
-static enum machine_bus bus_for(const struct machine *m)
+enum machine_bus machine_bus(const struct machine *m)
 {
 	if (m->bus != MACHINE_BUS_AUTO)
 		return m->bus;
@@ -133,5 +133,5 @@ int machine_settle(struct machine *m, struct error *err)
 		m->memory_mib = m->os == MACHINE_WINDOWS ? 4096 : 2048;
 	if (!m->cpus)
 		m->cpus = 2;
-	return place(m, bus_for(m), err);
+	return place(m, machine_bus(m), err);
 }

@@ -25,7 +25,7 @@
 enum machine_os { MACHINE_LINUX, MACHINE_WINDOWS };
 enum machine_generation { MACHINE_GEN1 = 1, MACHINE_GEN2 = 2 };
 enum machine_bus { MACHINE_BUS_AUTO, MACHINE_BUS_IDE, MACHINE_BUS_SATA, MACHINE_BUS_SCSI };
-enum machine_network { MACHINE_NET_USER, MACHINE_NET_NONE };
+enum machine_network { MACHINE_NET_NONE, MACHINE_NET_USER };
 enum machine_role { MACHINE_OS_DISK, MACHINE_DATA_DISK, MACHINE_BEK_DISK };
 
 struct machine_disk {
@@ -34,7 +34,8 @@ struct machine_disk {
 	char file[MACHINE_FILE_MAX];	/* raw bytes: a view, or a placeholder for people */
 	bool read_only;
 	enum machine_bus bus;		/* set by machine_settle() */
-	char serial[21];		/* set by machine_settle(): "ade-os", "ade-lun0", "ade-bek" */
+	char serial[16];		/* set by machine_settle(): "ade-os", "ade-lun0", "ade-bek"; serial
+					 * number and model, by which the guest tells its disks */
 };
 
 struct machine {
@@ -62,6 +63,9 @@ struct machine_disk *machine_add_disk(struct machine *m, enum machine_role role,
  * then data disks by LUN, then the BEK volume.  -EINVAL with words: no OS disk,
  * two of one LUN, or a read-only disk on a bus that refuses it. */
 int machine_settle(struct machine *m, struct error *err);
+
+/* The bus that the wish, the OS and the generation come to. */
+enum machine_bus machine_bus(const struct machine *m);
 
 /* A read-only disk can be on it (QEMU's ide-hd, IDE and SATA alike, refuses). */
 bool machine_bus_takes_read_only(enum machine_bus bus);

@@ -110,25 +110,23 @@ static void add_controllers(struct qemu_command *c, const struct machine *m)
 
 static void add_device(struct qemu_command *c, const struct machine_disk *d)
 {
-	const char *boot = d->role == MACHINE_OS_DISK ? ",bootindex=0" : "";
+	const char *boot = d->role == MACHINE_OS_DISK ? ",bootindex=0" : "", *id = d->serial;
 	size_t n;
 
 	add(c, "-device");
 	switch (d->bus) {
 	case MACHINE_BUS_IDE:
 		n = c->ide++;
-		add(c, "ide-hd,drive=%s,serial=%s,bus=ide.%zu,unit=%zu%s", d->serial, d->serial, n / 2,
-		    n % 2, boot);
+		add(c, "ide-hd,drive=%s,serial=%s,model=%s,bus=ide.%zu,unit=%zu%s", id, id, id, n / 2, n % 2, boot);
 		return;
 	case MACHINE_BUS_SATA:
 		n = c->sata++;
-		add(c, "ide-hd,drive=%s,serial=%s,bus=ahci%zu.%zu%s", d->serial, d->serial,
-		    n / AHCI_PORTS, n % AHCI_PORTS, boot);
+		add(c, "ide-hd,drive=%s,serial=%s,model=%s,bus=ahci%zu.%zu%s", id, id, id, n / AHCI_PORTS,
+		    n % AHCI_PORTS, boot);
 		return;
 	default:
 		n = c->scsi++;
-		add(c, "scsi-hd,drive=%s,serial=%s,bus=scsi.0,scsi-id=%zu,lun=0%s", d->serial,
-		    d->serial, n, boot);
+		add(c, "scsi-hd,drive=%s,serial=%s,product=%s,bus=scsi.0,scsi-id=%zu,lun=0%s", id, id, id, n, boot);
 	}
 }
 

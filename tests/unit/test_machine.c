@@ -112,7 +112,7 @@ static void the_command_says_what_was_decided(void **state)
 	assert_string_equal(qemu_command_argv(c)[0], QEMU_PROGRAM);
 	assert_true(has_word(c, "rerror=stop,werror=stop,file=/a,,b/it's"));
 	assert_true(has_word(c, "rerror=stop,werror=stop,readonly=on,file=/bek"));
-	assert_true(has_word(c, "scsi-hd,drive=ade-os,serial=ade-os,bus=scsi.0,scsi-id=0,lun=0,bootindex=0"));
+	assert_true(has_word(c, "scsi-hd,drive=ade-os,serial=ade-os,product=ade-os,bus=scsi.0,scsi-id=0,lun=0,bootindex=0"));
 	assert_true(has_word(c, "q35"));
 	assert_non_null(strstr(text, "-accel kvm"));
 	assert_non_null(strstr(text, "-nic none"));
