@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/guest_mount.h"
 #include "tools/lib/loop.h"
+#include "tools/lib/run_program.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 
 #define FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define FUSE_OPTIONS "ro,nosuid,nodev,noexec"
-
-extern char **environ;
 
 enum by { BY_NOTHING, BY_KERNEL, BY_NTFS_3G, BY_FUSEFAT };
 
@@ -71,51 +65,19 @@ static int mount_by_kernel(const char *image, const struct how *how, const char 
 	return -err->code;
 }
 
-/* The first line that a program said, without its line's end. */
-static void first_line(int fd, char *line, size_t size)
-{
-	ssize_t n = pread(fd, line, size - 1, 0);
-
-	line[n > 0 ? n : 0] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-}
-
 /* Runs until it has gone to the background, or failed. */
 static int run(const char *const argv[], const char *package, struct error *err)
 {
-	AUTO(fd) int said = memfd_create("said", MFD_CLOEXEC);
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
+	struct program_end end;
 	char line[256];
-	sigset_t none;
-	int rc, status;
-	pid_t pid;
+	int rc = program_run(argv, NULL, package, &end, err);
 
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, said, 1);
-	posix_spawn_file_actions_adddup2(&actions, said, 2);
-	rc = said < 0 ? errno : posix_spawnp(&pid, argv[0], &actions, &attr, (char **)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	if (rc == ENOENT) {
-		error_set(err, ENOTSUP, "%s is not installed", argv[0]);
-		error_next(err, "install the package %s", package);
-		return -ENOTSUP;
+	if (!rc && end.code) {
+		program_first_line(&end, line, sizeof(line));
+		rc = error_set(err, EBADMSG, "%s refuses it: %s", argv[0], line);
 	}
-	if (rc)
-		return error_set(err, rc, "cannot start %s: %s", argv[0], strerror(rc));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_set(err, errno, "%s: %s", argv[0], strerror(errno));
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	first_line(said, line, sizeof(line));
-	return error_set(err, EBADMSG, "%s refuses it: %s", argv[0], line[0] ? line : "no reason given");
+	free(end.said);
+	return rc;
 }
 
 static int mount_by(enum by by, const char *image, const struct how *how, const char *dir,

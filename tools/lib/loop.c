@@ -26,11 +26,13 @@ static int configure(const struct loop_request *req, int file, struct loop_devic
 		     struct error *err)
 {
 	struct loop_config c = { .fd = (uint32_t)file, .block_size = req->sector_size };
-	AUTO(fd) int fd = open(out->name, O_RDONLY | O_CLOEXEC);
+	AUTO(fd) int fd = open(out->name, (req->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 
 	if (fd < 0)
 		return refuse(err, out->name, "cannot open the loop device");
-	c.info.lo_flags = LO_FLAGS_READ_ONLY | (req->autoclear ? LO_FLAGS_AUTOCLEAR : 0);
+	c.info.lo_flags = (req->writable ? 0 : LO_FLAGS_READ_ONLY) | (req->autoclear ? LO_FLAGS_AUTOCLEAR : 0);
+	c.info.lo_offset = req->offset;
+	c.info.lo_sizelimit = req->size;
 	snprintf((char *)c.info.lo_file_name, sizeof(c.info.lo_file_name), "%s", req->file);
 	if (ioctl(fd, LOOP_CONFIGURE, &c))
 		return errno == EBUSY ? -EAGAIN : refuse(err, out->name, "cannot set up the loop device");
@@ -40,7 +42,7 @@ static int configure(const struct loop_request *req, int file, struct loop_devic
 
 int loop_attach(const struct loop_request *req, struct loop_device *out, struct error *err)
 {
-	AUTO(fd) int file = open(req->file, O_RDONLY | O_CLOEXEC);
+	AUTO(fd) int file = open(req->file, (req->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	AUTO(fd) int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	int rc = -EAGAIN;
 

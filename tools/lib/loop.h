@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loop devices of this machine, read-only, over files of our mounts.  The
+ * Loop devices of this machine, read-only unless asked, over files of our mounts.  The
  * kernel is never asked to look for partitions: they are added one by one, as
  * our own parser reads the table.  Root only.
  */
@@ -17,6 +17,8 @@ struct loop_request {
 	const char *file;
 	uint32_t sector_size;	/* bytes: 512 or 4096 */
 	bool autoclear;		/* goes with its last user */
+	uint64_t offset, size;	/* bytes of the file; size 0: to its end */
+	bool writable;
 };
 
 struct loop_device {

@@ -31,6 +31,24 @@ char *private_dir_new(const char *use, struct error *err)
 	return TAKE(path);
 }
 
+char *private_dir_any(const char *use, struct error *err)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	char *path;
+
+	if (!geteuid())
+		return private_dir_new(use, err);
+	if (!base || *base != '/' || access(base, W_OK))
+		base = "/tmp";
+	if (asprintf(&path, "%s/adebackup-%s-XXXXXX", base, use) < 0)
+		return error_null(err, ENOMEM, "out of memory");
+	if (mkdtemp(path))
+		return path;
+	error_null(err, errno, "%s: %s", path, strerror(errno));
+	free(path);
+	return NULL;
+}
+
 char *private_dir_of(const char *path, const char *use)
 {
 	size_t len = strlen(BASE "/");

@@ -15,6 +15,9 @@
  * NULL with words: EPERM for all but root. */
 char *private_dir_new(const char *use, struct error *err);
 
+/* As that, for everybody: of an ordinary user below $XDG_RUNTIME_DIR or /tmp. */
+char *private_dir_any(const char *use, struct error *err);
+
 /* The private folder of `use` in which path lies, malloc'ed; NULL: in none. */
 char *private_dir_of(const char *path, const char *use);
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another program, run to its end: without a shell, found by PATH, its output kept. */
+#ifndef ADE_TOOLS_LIB_RUN_PROGRAM_H
+#define ADE_TOOLS_LIB_RUN_PROGRAM_H
+
+#include "crypto/error.h"
+
+#include <stddef.h>
+
+struct program_end {
+	int code;		/* exit code, or 128 and the signal */
+	char *said;		/* what it wrote, both ways, at most 1 MiB; malloc'ed */
+	size_t len;
+};
+
+/* argv ends with NULL; input: what it reads, NULL: nothing.  0 when it ran, whatever it came to;
+ * -ENOTSUP with words: it is not installed (package: where it is in). */
+int program_run(const char *const argv[], const char *input, const char *package, struct program_end *end,
+		struct error *err);
+
+/* The first line of what it said, cut to fit; "no reason given" for none. */
+void program_first_line(const struct program_end *end, char *line, size_t size);
+
+#endif
