@@ -85,6 +85,18 @@ device=$(jq -r '.devices[0].device' "$T/out")
 defer eval "'$A' detach '$device' 2>/dev/null || :"
 json 0 detach "$device"
 
+say "a start, and a drill"
+cp "$T/os.raw" "$T/start.raw"
+"$ROOT/tests/make/boot-sector" "$T/start.raw" 'up login: '
+json 0 boot "$T/start.raw" --keys "$T/k" --no-adapt --drill
+json 0 boot "$T/start.raw" --keys "$T/k" --no-adapt --dry-run
+"$A" boot "$T/start.raw" --keys "$T/k" --no-adapt --json --serial-log "$T/serial" >"$T/out" 2>/dev/null </dev/null &
+pid=$!
+wait_for 60 grep -qa 'up login' "$T/serial" || fail "it does not start"
+kill "$pid"
+wait "$pid"
+said boot "$T/out"
+
 say "an overlay"
 mount_ade "$T/v" "$T/m" "bek=$bek,overlay=$T/written.overlay"
 echo changed | dd of="$T/m/disk.raw" bs=1 seek=5000000 conv=notrunc status=none

@@ -16,7 +16,7 @@ struct command;
 
 struct invocation {
 	const struct command *command;
-	const struct options *options;
+	struct options *options;
 	const struct report *report;
 	char **operands;		/* as many as the command says */
 	int n_operands;

@@ -182,7 +182,8 @@ int mounting_run(const struct mount_request *req, const struct report *report)
 	dir = j.dir = source ? dir_name(req, &err) : NULL;
 	if (!dir)
 		return report_error(report, &err);
-	rc = daemon_start(&j.daemon, !req->fake && !options_has(req->options, OPT_FOREGROUND),
+	rc = daemon_start(&j.daemon,
+			  !req->fake && !req->foreground && !options_has(req->options, OPT_FOREGROUND),
 			  &exit_code, &err);
 	if (!rc)
 		return exit_code;

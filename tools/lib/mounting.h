@@ -27,6 +27,7 @@ struct mount_request {
 	const char *at;		/* VM[@POINT] of a vault; NULL: as the options say */
 	const struct options *options;
 	const char *mount_ns;	/* mount(8)'s -N: a namespace file; dir is absolute there.  NULL: here */
+	bool foreground;	/* as the option */
 	bool fake;		/* open and check, do not mount */
 	bool verbose;		/* say what was done, on standard output */
 	const struct mount_hooks *hooks;	/* NULL: none */

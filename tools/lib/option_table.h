@@ -146,7 +146,7 @@ OPTION(KEEP_WEEKLY, "keep-weekly", "N", G_PRUNE, "likewise of weeks, from Monday
 OPTION(KEEP_MONTHLY, "keep-monthly", "N", G_PRUNE, "likewise of months")
 OPTION(KEEP_YEARLY, "keep-yearly", "N", G_PRUNE, "likewise of years")
 OPTION(TIME_ZONE, "time-zone", "ZONE", G_PRUNE, "whose days these are: Europe/Madrid, Romance Standard Time (UTC)")
-OPTION(DRY_RUN, "dry-run", NULL, G_PRUNE, "say what would be done and why, and do nothing")
+OPTION(DRY_RUN, "dry-run", NULL, G_PRUNE | G_BOOT, "say what would be done and why, and do nothing")
 OPTION(COMPACT, "compact", NULL, G_PRUNE, "copy what lives in segments that are more than half dead, so that they can go")
 OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
        "expire points although the store's clock jumped: nothing was put for a month, or it went back")
@@ -207,6 +207,34 @@ OPTION(BEKVOLUME, "bekvolume", NULL, G_MOUNT,
        "also show bek-volume.raw, the disk with the keys that an encrypted ADE guest starts from")
 OPTION(FOREGROUND, "foreground", NULL, G_MOUNT,
        "serve from this process, do not go to the background")
+
+/* Starting a VM. */
+OPTION(DECRYPTED, "decrypted", NULL, G_BOOT,
+       "start it from the decrypted disks, not from the encrypted ones with the BEK volume")
+OPTION(GENERATION, "generation", "1|2", G_BOOT,
+       "1 is a BIOS machine, 2 an UEFI one (what the VM was, else what the disk can start as)")
+OPTION(BUS, "bus", "auto|ide|sata|scsi", G_BOOT,
+       "how the disks are attached (auto: Linux scsi, Windows ide or sata)")
+OPTION(ACCEL, "accel", "auto|kvm|tcg", G_BOOT,
+       "by KVM or by emulation (auto: KVM where /dev/kvm opens and the processor says vmx or svm)")
+OPTION(MEMORY, "memory", "SIZE", G_BOOT, "the VM's memory (2G, Windows 4G)")
+OPTION(CPUS, "cpus", "N", G_BOOT, "its processors (2; 1 by emulation)")
+OPTION(NETWORK, "network", "none|user", G_BOOT,
+       "user: it reaches the network through this machine (none, since it may be a twin)")
+OPTION(DISPLAY, "display", "none|gtk|vnc", G_BOOT,
+       "its screen in a window, or on VNC at 127.0.0.1:5900 (none: its serial line in this terminal)")
+OPTION(SNAPSHOT_OUT, "snapshot-out", "PATH", G_BOOT,
+       "keep what the VM writes: in this FILE, or in a file for each disk in this DIR (of a vault: always)")
+OPTION(NO_ADAPT, "no-adapt", NULL, G_BOOT,
+       "do not tell a Linux guest the names that its disks had in Azure")
+OPTION(SERIAL_LOG, "serial-log", "FILE", G_BOOT, "keep what the VM says on its serial line")
+OPTION(DRILL, "drill", NULL, G_BOOT,
+       "start it unattended to see whether it comes up, check its file systems, and end it")
+OPTION(EXPECT, "expect", "TEXT", G_BOOT,
+       "of a drill: what it says on its serial line when it is up (a login prompt)")
+OPTION(TIMEOUT, "timeout", "SECONDS", G_BOOT, "of a drill: how long that may take (600)")
+OPTION(REPORT, "report", "FILE", G_BOOT,
+       "of a drill: write a page for people, HTML with the VM's screen in it")
 
 OPTION(VIEW, "view", "NAME", G_ATTACH,
        "the view to attach: p1.raw, a logical volume, encrypted/disk.raw (disk.raw)")

@@ -16,6 +16,7 @@ const struct option_def option_defs[N_OPTIONS] = {
 };
 
 const struct option_group_def option_group_defs[] = {
+	{ G_BOOT, "the machine" },
 	{ G_MOUNT, "the mount" },
 	{ G_UMOUNT, "unmounting" },
 	{ G_SEEN, "looking at mounts" },

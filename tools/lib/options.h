@@ -37,6 +37,7 @@ enum option_group {
 	G_NEWKEY = 1 << 20,	/* gives a vault one more key */
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
 	G_PAPER	 = 1 << 22,	/* puts a key on paper */
+	G_BOOT	 = 1 << 23,	/* starts a VM */
 	G_EXPORT = 1 << 14,	/* writes an overlay's disk */
 	G_SEEN	 = 1 << 26,	/* looks at mounts */
 	G_PROGRESS = 1 << 27,	/* takes long, in a thread of its own */

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/lib/boot_plan.h"
+#include "crypto/cleanup.h"
+#include "fs/image/file.h"
+#include "fs/image/guestos.h"
+#include "fs/util/fileio.h"
+#include "tools/lib/disk_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define BEK_MAX (64u << 20)
+#define ENCRYPTED_VIEW "encrypted/disk.raw"
+#define DECRYPTED_VIEW "disk.raw"
+
+static const struct { const char *code, *vars; } firmwares[] = {
+	{ "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd" },
+	{ "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd" },
+	{ "/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd" },
+};
+
+struct gathering {
+	struct boot_plan *p;
+	const struct options *o;
+};
+
+/* A view that a locked volume shuts is refused on opening. */
+static int check_view(const char *path, bool decrypted, struct error *err)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd >= 0)
+		return 0;
+	if (errno != EACCES || !decrypted)
+		return error_set(err, errno, "%s: %s", path, strerror(errno));
+	rc = error_set(err, ENOKEY, "a volume of this disk is locked, so it cannot be shown decrypted");
+	error_next(err, "name its key, or show what opens with --partial");
+	return rc;
+}
+
+/* Its only file system inside the encrypted volume is named as the guest waits for it; a physical
+ * volume of LVM is found by its own label. */
+static void add_root(struct boot_plan *p, const json_t *part)
+{
+	const char *inside = json_string_value(json_object_get(part, "inside"));
+	struct adapt_volume *v = &p->adapt.volume[p->adapt.n_volumes];
+
+	if (!inside || !strcmp(inside, "lvm") || p->adapt.n_volumes == ADAPT_VOLUMES_MAX)
+		return;
+	v->serial = "ade-os";
+	v->partition = (unsigned)json_integer_value(json_object_get(part, "n"));
+	snprintf(v->mapper, sizeof(v->mapper), ADAPT_MAPPER);
+	p->adapt.n_volumes++;
+}
+
+static void look_at_volumes(struct boot_plan *p, const json_t *info, bool os)
+{
+	const json_t *part;
+	bool root = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(info, "partitions"), i, part) {
+		if (!json_object_get(part, "protectors"))
+			continue;
+		p->encrypted = true;
+		if (os && p->decrypted && !root)
+			add_root(p, part);
+		root = true;
+	}
+}
+
+static bool disk_place(const char *name, enum machine_role *role, int *lun)
+{
+	char rest;
+
+	*role = MACHINE_OS_DISK;
+	*lun = -1;
+	if (!*name || !strcmp(name, "os"))
+		return true;
+	*role = MACHINE_DATA_DISK;
+	return sscanf(name, "lun%d%c", lun, &rest) == 1 && *lun >= 0;
+}
+
+static int add_disk(void *arg, const char *dir, const char *name, struct error *err)
+{
+	const struct gathering *g = arg;
+	struct boot_plan *p = g->p;
+	AUTO(json_decref) json_t *info = disk_dir_info(dir, err);
+	char file[MACHINE_FILE_MAX];
+	enum machine_role role;
+	int lun, rc;
+
+	if (!info)
+		return -err->code;
+	if (!disk_place(name, &role, &lun))
+		return error_set(err, EINVAL, "the disk %.60s is neither os nor lunN", name);
+	snprintf(file, sizeof(file), "%s/%s", dir, p->decrypted ? DECRYPTED_VIEW : ENCRYPTED_VIEW);
+	rc = check_view(file, p->decrypted, err);
+	if (rc)
+		return error_prefix(err, rc, "disk %s", *name ? name : "os");
+	look_at_volumes(p, info, role == MACHINE_OS_DISK);
+	if (role == MACHINE_OS_DISK)
+		snprintf(p->os_image, sizeof(p->os_image), "%s", file);
+	return machine_add_disk(&p->machine, role, lun, file, false, err) ? 0 : -err->code;
+}
+
+static int look_at_guest(struct boot_plan *p, struct guestos *g, struct error *err)
+{
+	AUTO(blockdev_unref) struct blockdev *disk = file_open(p->os_image, err);
+	AUTO(partitions_free) struct partition_table *t = NULL;
+	int rc = disk ? partitions_read(disk, &t, err, NULL) : -err->code;
+
+	return rc ? rc : guestos_look(disk, t, g, err);
+}
+
+/* What the user says counts more than what the disk says. */
+static int choose_generation(struct boot_plan *p, const struct options *o, struct error *err)
+{
+	const char *wish = options_get(o, OPT_GENERATION);
+	struct guestos g;
+	unsigned n;
+	int rc = look_at_guest(p, &g, err);
+
+	if (rc)
+		return rc;
+	p->machine.os = g.windows ? MACHINE_WINDOWS : MACHINE_LINUX;
+	n = guestos_generation(&g);
+	p->startable = n > 0;
+	p->generation_from = n == 2 ? "an EFI loader on the EFI system partition, no BIOS boot code"
+			   : n == 1 ? "boot code in the boot sector" : "nothing: the disk has neither boot code nor an EFI loader";
+	if (wish) {
+		n = *wish == '2' ? 2 : 1;
+		p->startable = n == 2 ? g.efi_loader : g.bios_code;
+		p->generation_from = "--generation";
+	}
+	p->machine.generation = n == 2 ? MACHINE_GEN2 : MACHINE_GEN1;
+	return 0;
+}
+
+static enum machine_bus bus_from(const struct options *o)
+{
+	const char *bus = options_get(o, OPT_BUS);
+
+	if (!bus || !strcmp(bus, "auto"))
+		return MACHINE_BUS_AUTO;
+	return !strcmp(bus, "ide") ? MACHINE_BUS_IDE : !strcmp(bus, "sata") ? MACHINE_BUS_SATA : MACHINE_BUS_SCSI;
+}
+
+static void take_sizes(struct machine *m, const struct options *o)
+{
+	const char *network = options_get(o, OPT_NETWORK);
+
+	m->bus = bus_from(o);
+	m->memory_mib = options_number(o, OPT_MEMORY, m->memory_mib << 20) >> 20;
+	m->cpus = (unsigned)options_number(o, OPT_CPUS, m->cpus);
+	m->network = network && !strcmp(network, "user") && !options_has(o, OPT_DRILL) ? MACHINE_NET_USER : MACHINE_NET_NONE;
+}
+
+static int choose_firmware(struct boot_plan *p, struct error *err)
+{
+	if (p->machine.generation == MACHINE_GEN1)
+		return 0;
+	for (size_t i = 0; i < sizeof(firmwares) / sizeof(firmwares[0]); i++) {
+		if (access(firmwares[i].code, R_OK) || access(firmwares[i].vars, R_OK))
+			continue;
+		p->firmware_code = firmwares[i].code;
+		p->firmware_vars = firmwares[i].vars;
+		return 0;
+	}
+	error_set(err, ENOTSUP, "this VM is of generation 2, and there is no UEFI firmware for it here");
+	error_next(err, "install the package ovmf");
+	return -ENOTSUP;
+}
+
+static int choose_accel(struct boot_plan *p, const struct options *o, struct error *err)
+{
+	const char *name = options_get(o, OPT_ACCEL);
+	enum qemu_accel_wish wish = !name || !strcmp(name, "auto") ? QEMU_ACCEL_AUTO
+				  : !strcmp(name, "kvm") ? QEMU_ACCEL_KVM : QEMU_ACCEL_TCG;
+	AUTO(fd) int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int kvm_errno = kvm < 0 ? errno : 0;
+	char text[16384] = "";
+	AUTO(fd) int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return qemu_choose_accel(wish, kvm_errno, text, &p->accel, &p->accel_why, err);
+}
+
+/* The keys stay in locked memory here, and what the guest writes is forgotten. */
+static int copy_bek(struct boot_plan *p, const char *file, struct error *err)
+{
+	AUTO(fd) int from = open(file, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = 0;
+
+	if (from < 0 || fstat(from, &st) || st.st_size <= 0 || st.st_size > (off_t)BEK_MAX)
+		return error_set(err, errno ? errno : EIO, "%s cannot be read", file);
+	p->bek_fd = memfd_create("bek-volume", 0);
+	if (p->bek_fd < 0 || ftruncate(p->bek_fd, st.st_size))
+		return error_set(err, errno, "no memory for the BEK volume: %s", strerror(errno));
+	p->bek_bytes = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_LOCKED, p->bek_fd, 0);
+	if (p->bek_bytes == MAP_FAILED) {
+		p->bek_bytes = NULL;
+		return error_set(err, errno, "the BEK volume cannot be kept in locked memory: %s", strerror(errno));
+	}
+	for (off_t at = 0; at < st.st_size && (n = pread(from, (char *)p->bek_bytes + at, (size_t)(st.st_size - at), at)) > 0;)
+		at += n;
+	return n < 0 ? error_set(err, errno, "%s: %s", file, strerror(errno)) : 0;
+}
+
+static int add_bek(struct boot_plan *p, const char *dir, bool for_show, struct error *err)
+{
+	bool read_only = machine_bus_takes_read_only(machine_bus(&p->machine));
+	char file[MACHINE_FILE_MAX];
+	int rc;
+
+	if (!p->encrypted || p->decrypted)
+		return 0;
+	snprintf(file, sizeof(file), "%s/bek-volume.raw", dir);
+	rc = open(file, O_RDONLY | O_CLOEXEC);
+	if (rc < 0) {
+		rc = error_set(err, ENOKEY, "no key opens a volume of this VM, so there is no BEK volume to start it with");
+		error_next(err, "name its keys: --keys, --bek, --keystore");
+		return rc;
+	}
+	close(rc);
+	if (!read_only && !for_show) {
+		rc = copy_bek(p, file, err);
+		if (rc)
+			return rc;
+		snprintf(file, sizeof(file), "/proc/self/fd/%d", p->bek_fd);
+	}
+	return machine_add_disk(&p->machine, MACHINE_BEK_DISK, -1, file, read_only, err) ? 0 : -err->code;
+}
+
+int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const struct options *o,
+		   bool for_show, struct error *err)
+{
+	struct gathering g = { p, o };
+	int rc;
+
+	*p = (struct boot_plan){ .decrypted = options_has(o, OPT_DECRYPTED), .bek_fd = -1 };
+	machine_init(&p->machine, name, MACHINE_LINUX, MACHINE_GEN1);
+	p->adapt.machine = &p->machine;
+	rc = disk_dir_each(dir, add_disk, &g, err);
+	if (!rc && !p->os_image[0])
+		rc = error_set(err, EINVAL, "there is no OS disk to start from");
+	if (!rc)
+		rc = choose_generation(p, o, err);
+	if (rc)
+		return rc;
+	take_sizes(&p->machine, o);
+	if (p->machine.os == MACHINE_WINDOWS)
+		p->adapt.n_volumes = 0;
+	rc = choose_accel(p, o, err);
+	if (!p->machine.cpus && p->accel == QEMU_TCG)
+		p->machine.cpus = 1;	/* a second one is emulated by turns and only costs */
+	if (!rc)
+		rc = add_bek(p, dir, for_show, err);
+	if (!rc)
+		rc = machine_settle(&p->machine, err);
+	return rc ? rc : choose_firmware(p, err);
+}
+
+void boot_plan_release(struct boot_plan *p)
+{
+	struct stat st;
+
+	if (p->bek_bytes && !fstat(p->bek_fd, &st)) {
+		explicit_bzero(p->bek_bytes, (size_t)st.st_size);
+		munmap(p->bek_bytes, (size_t)st.st_size);
+	}
+	if (p->bek_fd >= 0)
+		close(p->bek_fd);
+	p->bek_bytes = NULL;
+	p->bek_fd = -1;
+}
