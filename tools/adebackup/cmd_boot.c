@@ -227,7 +227,7 @@ int boot_start(struct boot *b, const struct qemu_command *c, struct error *err)
 				   .terminal = !b->in->report->json && !b->drill };
 	int rc = guest_start(&b->guest, &r, err);
 
-	b->started = guest_clock_ms();
+	b->started = b->guest.spawned;
 	return rc;
 }
 

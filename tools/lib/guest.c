@@ -109,6 +109,7 @@ int guest_start(struct guest *g, const struct guest_request *r, struct error *er
 	rc = spawn(g, r, err);
 	if (rc)
 		return rc;
+	g->spawned = guest_clock_ms();
 	g->pid_fd = (int)syscall(SYS_pidfd_open, g->pid, 0);
 	g->qmp = qmp_connect(r->qmp_socket, QMP_MS, on_event, g, err);
 	if (g->qmp) {

@@ -22,6 +22,7 @@ struct guest_request {
 struct guest {
 	pid_t pid;			/* 0: ended */
 	int pid_fd, log_fd;
+	uint64_t spawned;		/* ms: QEMU's program runs */
 	int status;			/* of wait(2), when ended */
 	struct qmp *qmp;
 	struct console_watch watch;
