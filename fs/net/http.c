@@ -433,7 +433,7 @@ static int try_and_check(struct http *h, const struct http_request *rq, uint64_t
 	if (rc || !rq->check)
 		return rc;
 	rc = rq->check(rq->check_arg, rs, err);
-	rs->transient = rc != 0;
+	rs->transient = rc && rc != -ENOTSUP;
 	return rc;
 }
 

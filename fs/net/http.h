@@ -35,7 +35,7 @@ struct http_options {
 struct http_response;
 
 /* Looks at an answer, whatever its status: 0, or -errno with words when it is not what a server
- * may send, which http_send() takes for a fault of transport: it tries again. */
+ * may send, which http_send() takes for a fault of transport: it tries again, but not after -ENOTSUP. */
 typedef int http_check_fn(void *arg, const struct http_response *rs, struct error *err);
 
 struct http_request {

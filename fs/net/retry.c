@@ -6,7 +6,7 @@
 #include <time.h>
 
 #define FIRST_WAIT_MS 800
-#define LONGEST_WAIT_MS 60000
+#define LONGEST_WAIT_MS 20000
 
 uint64_t clock_ms(void)
 {

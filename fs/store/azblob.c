@@ -64,7 +64,7 @@ static int az_stat(struct store *st, const char *name, struct object *out, struc
 	struct azblob *z = azblob(st);
 
 	ask_about(&a, z, "HEAD", name);
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 0);
+	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	return a.rs.status == 200 ? remote_object(&a.rs, name, out, err) : refuse(z, &a, err);
@@ -85,7 +85,7 @@ static int get_range(struct azblob *z, const char *name, struct range *r, void *
 	a.rq.http.max_body = r->len;
 	a.rq.http.check = check_range;
 	a.rq.http.check_arg = r;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, r->len);
+	remote_patience(&z->clock, z->deadline_ms, r->len, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	return a.rs.status == 206 || a.rs.status == 200 || a.rs.status == 416 ? 0 : refuse(z, &a, err);
@@ -131,7 +131,7 @@ static int az_put(struct store *st, const char *name, const void *data, size_t l
 	a.rq.http.body = data;
 	a.rq.http.body_len = len;
 	a.rq.http.check = check_put;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, len);
+	remote_patience(&z->clock, z->deadline_ms, len, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	if (a.rs.status == 201 || (mode == PUT_NEW && a.rs.tries > 1 && (a.rs.status == 409 || a.rs.status == 412) &&
@@ -149,7 +149,7 @@ static int az_remove(struct store *st, const char *name, struct error *err)
 	ask_about(&a, z, "DELETE", name);
 	a.rq.headers = headers;
 	a.rq.n_headers = 1;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 0);
+	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	if (a.rs.status == 202 || (a.rs.status == 404 && strcmp(azure_blob_code(&a.rs), "ContainerNotFound")))
@@ -178,7 +178,7 @@ static int get_page(struct azblob *z, const char *prefix, const char *marker, co
 	a.rq.http.max_body = REMOTE_LIST_MAX;
 	a.rq.http.check = check_list;
 	a.rq.http.check_arg = l;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 1u << 20);
+	remote_patience(&z->clock, z->deadline_ms, 1u << 20, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	return a.rs.status == 200 ? 0 : refuse(z, &a, err);
@@ -242,7 +242,7 @@ static int make_container(struct azblob *z, struct error *err)
 	ask_about(&a, z, "PUT", NULL);
 	a.rq.params = params;
 	a.rq.n_params = 1;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 0);
+	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	if (a.rs.status == 201 || a.rs.status == 403 || a.rs.status == 409)

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define CLOCK_KEPT_MS 60000
+#define OUTAGE_MS 110000		/* less than a mount's read-deadline */
+#define FIRST_MS 45000
 #define SLOWEST (128u << 10)		/* bytes a second that a deadline allows for */
 
 void range_text(const struct range *r, char out[64])
@@ -46,7 +48,7 @@ int check_range(void *arg, const struct http_response *rs, struct error *err)
 	if (rs->status == 200) {	/* no ranges here: good for the whole alone */
 		r->total = rs->len;
 		r->got = rs->len < r->len ? rs->len : r->len;
-		return r->off ? wrong(err, r, "the whole object") : 0;
+		return r->off ? error_set(err, ENOTSUP, "the server gives no ranges, which reading needs") : 0;
 	}
 	if (rs->status != 206)
 		return 0;
@@ -62,13 +64,6 @@ int check_range(void *arg, const struct http_response *rs, struct error *err)
 	return 0;
 }
 
-unsigned remote_deadline_ms(unsigned base_ms, size_t len)
-{
-	uint64_t ms = (base_ms ? base_ms : 60000) + (uint64_t)len * 1000 / SLOWEST;
-
-	return ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
-}
-
 void remote_clock_init(struct remote_clock *c)
 {
 	*c = (struct remote_clock){ .seconds = 0 };
@@ -79,13 +74,28 @@ void remote_clock_note(struct remote_clock *c, const struct http_response *rs)
 {
 	const char *date = http_header(rs, "date");
 	int64_t at;
+	bool dated = date && http_date_parse(date, &at) == 0;
 
-	if (!date || http_date_parse(date, &at))
-		return;
 	pthread_mutex_lock(&c->lock);
-	c->seconds = at;
-	c->at_ms = clock_ms();
+	c->answered |= rs->status < 500;
+	if (dated) {
+		c->seconds = at;
+		c->at_ms = clock_ms();
+	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+void remote_patience(struct remote_clock *c, unsigned base_ms, size_t len, struct http_request *rq)
+{
+	uint64_t ms = (uint64_t)len * 1000 / SLOWEST;
+	bool known;
+
+	pthread_mutex_lock(&c->lock);
+	known = c->answered;
+	pthread_mutex_unlock(&c->lock);
+	ms += base_ms ? base_ms : known ? OUTAGE_MS : FIRST_MS;
+	rq->deadline_ms = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
+	rq->max_tries = known ? 20 : 5;
 }
 
 bool remote_clock_now(struct remote_clock *c, int64_t *seconds)

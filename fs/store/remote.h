@@ -28,20 +28,24 @@ void range_text(const struct range *r, char out[64]);
 /* http_check_fn over struct range: a 200, 206 or 416 must be what was asked for. */
 int check_range(void *arg, const struct http_response *rs, struct error *err);
 
-/* Milliseconds for one request that moves len bytes: a minute, and what 128 KiB/s take. */
-unsigned remote_deadline_ms(unsigned base_ms, size_t len);
-
 /* What is known of the store's clock. */
 struct remote_clock {
 	pthread_mutex_t lock;
 	int64_t seconds;	/* 0: nothing yet */
 	uint64_t at_ms;		/* clock_ms() then */
+	bool answered;		/* has the store answered at all? */
 };
 
 void remote_clock_init(struct remote_clock *c);
 void remote_clock_note(struct remote_clock *c, const struct http_response *rs);
 /* From an answer of the last minute; false: ask the store. */
 bool remote_clock_now(struct remote_clock *c, int64_t *seconds);
+
+/* How long to go on with one request that moves len bytes.  A store that has
+ * answered before is waited for through an outage of a minute and more, one
+ * that never did (a name with a typing error) is given up soon.
+ * base_ms: instead of that, beside what len bytes take; 0: as told. */
+void remote_patience(struct remote_clock *c, unsigned base_ms, size_t len, struct http_request *rq);
 
 /* Size and time of an object from the headers of HEAD.  0 or -EIO. */
 int remote_object(const struct http_response *rs, const char *name, struct object *out, struct error *err);

@@ -65,7 +65,7 @@ static int s3_stat(struct store *st, const char *name, struct object *out, struc
 	struct s3store *z = s3store(st);
 
 	ask_about(&a, z, "HEAD", name);
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 0);
+	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	return a.rs.status == 200 ? remote_object(&a.rs, name, out, err) : refuse(z, &a, err);
@@ -86,7 +86,7 @@ static int get_range(struct s3store *z, const char *name, struct range *r, void 
 	a.rq.http.max_body = r->len;
 	a.rq.http.check = check_range;
 	a.rq.http.check_arg = r;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, r->len);
+	remote_patience(&z->clock, z->deadline_ms, r->len, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	return a.rs.status == 206 || a.rs.status == 200 || a.rs.status == 416 ? 0 : refuse(z, &a, err);
@@ -135,7 +135,7 @@ static int send_put(struct s3store *z, struct ask *a, const char *name, const vo
 	a->rq.http.body = data;
 	a->rq.http.body_len = len;
 	a->rq.http.check = check_put;
-	a->rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, len);
+	remote_patience(&z->clock, z->deadline_ms, len, &a->rq.http);
 	return ask(z, a);
 }
 
@@ -193,7 +193,7 @@ static int s3_remove(struct store *st, const char *name, struct error *err)
 	struct s3store *z = s3store(st);
 
 	ask_about(&a, z, "DELETE", name);
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 0);
+	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	if (a.rs.status == 204 || a.rs.status == 200)
@@ -224,7 +224,7 @@ static int get_page(struct s3store *z, const char *prefix, const char *token, co
 	a.rq.http.max_body = REMOTE_LIST_MAX;
 	a.rq.http.check = check_list;
 	a.rq.http.check_arg = l;
-	a.rq.http.deadline_ms = remote_deadline_ms(z->deadline_ms, 1u << 20);
+	remote_patience(&z->clock, z->deadline_ms, 1u << 20, &a.rq.http);
 	if (ask(z, &a) < 0)
 		return remote_fail(err, &a.why);
 	return a.rs.status == 200 ? 0 : refuse(z, &a, err);

@@ -3,6 +3,7 @@
 #include "fs/store/address.h"
 #include "fs/store/azblob.h"
 #include "fs/store/dir.h"
+#include "fs/store/httpstore.h"
 #include "fs/store/s3store.h"
 
 #include <errno.h>
@@ -45,6 +46,14 @@ static struct store *unknown(const char *url, struct error *err)
 	return NULL;
 }
 
+static struct store *only_read(const char *url, struct error *err)
+{
+	error_set(err, EROFS, "what a web server shows can only be read");
+	error_object(err, "%s", url);
+	error_next(err, "A vault is made in a directory, az://ACCOUNT/CONTAINER or s3://BUCKET.");
+	return NULL;
+}
+
 struct store *store_open_with(const char *url, bool create, const struct store_options *o,
 			      struct error *err)
 {
@@ -59,6 +68,8 @@ struct store *store_open_with(const char *url, bool create, const struct store_o
 		return store_azblob_open(url, create, o, err);
 	case STORE_S3:
 		return store_s3_open(url, o, err);
+	case STORE_HTTP:
+		return create ? only_read(url, err) : store_http_open(url, o, err);
 	default:
 		return unknown(url, err);
 	}

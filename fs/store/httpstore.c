@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/store/httpstore.h"
+#include "fs/store/address.h"
+#include "fs/store/remote.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REDIRECTS 3u
+#define DEPTH 8			/* of folders; a vault has 3 */
+
+struct httpstore {
+	struct store st;
+	struct http *http;
+	struct store_address at;		/* endpoint: all before an object's name, without '/' at its end */
+	struct remote_clock clock;
+	unsigned deadline_ms;			/* for one request; 0: the usual */
+	_Atomic bool lists;			/* a folder has been listed: those that are not found are not there */
+};
+
+static struct httpstore *httpstore(struct store *st)
+{
+	return (struct httpstore *)st;
+}
+
+/* What is asked for, and the answer. */
+struct ask {
+	struct http_request rq;
+	char *url;
+	struct http_response rs;
+	struct error why;
+};
+
+static void ask_clear_cleanup(struct ask *a)
+{
+	http_response_free(&a->rs);
+	free(a->url);
+}
+
+/* name: an object's, or a folder's with '/' at its end; "" is the top. */
+static int ask(struct httpstore *z, struct ask *a, const char *name)
+{
+	int rc;
+
+	if (asprintf(&a->url, "%s/%s", z->at.endpoint, name) < 0) {
+		a->url = NULL;
+		return error_set(&a->why, ENOMEM, "out of memory");
+	}
+	a->rq.url = a->url;
+	a->rq.max_redirects = REDIRECTS;
+	rc = http_send(z->http, &a->rq, &a->rs, &a->why);
+	if (rc == 0)
+		remote_clock_note(&z->clock, &a->rs);
+	else if (rc == -EMSGSIZE)
+		error_set(&a->why, ENOTSUP, "the server sends more than the range that it was asked for");
+	return rc;
+}
+
+static int refuse(const struct ask *a, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	int s = a->rs.status;
+
+	if (s == 404 || s == 410) {
+		error_set(&why, ENOENT, "no such object");
+	} else if (s == 401 || s == 403) {
+		error_set(&why, EACCES, "the web server does not give it out (HTTP %d)", s);
+		error_next(&why, "let it serve the vault's files to this machine");
+	} else if (s >= 500 || s == 429 || s == 408) {
+		error_set(&why, EHOSTUNREACH, "the web server answers HTTP %d, after %u tries", s, a->rs.tries);
+		error_next(&why, "it is busy or out of order: try again later");
+	} else {
+		error_set(&why, EIO, "the web server answers HTTP %d", s);
+	}
+	error_object(&why, "%s", a->url);
+	error_copy(err, &why);
+	return -why.code;
+}
+
+static int http_stat(struct store *st, const char *name, struct object *out, struct error *err)
+{
+	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
+	struct httpstore *z = httpstore(st);
+
+	a.rq.method = "HEAD";
+	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq);
+	if (ask(z, &a, name) < 0)
+		return remote_fail(err, &a.why);
+	return a.rs.status == 200 ? remote_object(&a.rs, name, out, err) : refuse(&a, err);
+}
+
+static int http_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+		    struct error *err)
+{
+	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
+	struct httpstore *z = httpstore(st);
+	struct range r = { .off = off, .len = len };
+	char text[64], header[80];
+	const char *headers[] = { header };
+	struct object o;
+
+	if (!len)
+		return http_stat(st, name, &o, err);
+	range_text(&r, text);
+	snprintf(header, sizeof(header), "Range: %s", text);
+	a.rq.headers = headers;
+	a.rq.n_headers = 1;
+	a.rq.into = buf;
+	a.rq.max_body = len;
+	a.rq.check = check_range;
+	a.rq.check_arg = &r;
+	remote_patience(&z->clock, z->deadline_ms, len, &a.rq);
+	if (ask(z, &a, name) < 0)
+		return remote_fail(err, &a.why);
+	if (a.rs.status != 206 && a.rs.status != 200 && a.rs.status != 416)
+		return refuse(&a, err);
+	*got = r.got;
+	return 0;
+}
+
+static int no_lists(const struct ask *a, struct error *err)
+{
+	error_set(err, ENOTSUP, "this web server lists no folders, which a vault needs (HTTP %d)", a->rs.status);
+	error_object(err, "%s", a->url);
+	error_next(err, "in nginx, for this location: autoindex on; autoindex_format json;");
+	return -ENOTSUP;
+}
+
+/* One folder's entries; -ENOENT: it is not there, as far as one can tell. */
+static int get_folder(struct httpstore *z, const char *folder, struct listing *l, struct error *err)
+{
+	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
+
+	a.rq.max_body = REMOTE_LIST_MAX;
+	remote_patience(&z->clock, z->deadline_ms, 1u << 20, &a.rq);
+	if (ask(z, &a, folder) < 0)
+		return remote_fail(err, &a.why);
+	if (a.rs.status == 404 && *folder)
+		return -ENOENT;
+	if (a.rs.status != 200 && a.rs.status != 403 && a.rs.status != 404)
+		return refuse(&a, err);
+	if (a.rs.status != 200 || listing_nginx(l, a.rs.body ? (void *)a.rs.body : (void *)"", a.rs.len, NULL) < 0)
+		return no_lists(&a, err);
+	atomic_store(&z->lists, true);
+	return 0;
+}
+
+static int list_folder(struct httpstore *z, const char *folder, const char *prefix, int depth, object_fn *fn,
+		       void *arg, struct error *err);
+
+static int list_entry(struct httpstore *z, const char *folder, const struct listed *e, const char *prefix, int depth,
+		      object_fn *fn, void *arg, struct error *err)
+{
+	struct object o = { .size = e->size, .time = e->time };
+	size_t n, len = strlen(prefix);
+	char below[sizeof(o.name) + 1];
+
+	n = (size_t)snprintf(o.name, sizeof(o.name), "%s%s", folder, e->name);
+	if (n >= sizeof(o.name) || !store_name_ok(o.name) || strncmp(o.name, prefix, n < len ? n : len) ||
+	    (!*folder && !strcmp(e->name, "tmp")))
+		return 0;
+	if (!e->folder)
+		return n < len ? 0 : fn(arg, &o);
+	snprintf(below, sizeof(below), "%s/", o.name);
+	return depth < DEPTH ? list_folder(z, below, prefix, depth + 1, fn, arg, err) : 0;
+}
+
+static int list_folder(struct httpstore *z, const char *folder, const char *prefix, int depth, object_fn *fn,
+		       void *arg, struct error *err)
+{
+	__attribute__((cleanup(listing_clear_cleanup))) struct listing l = { .n = 0 }, top = { .n = 0 };
+	int rc = get_folder(z, folder, &l, err);
+
+	/* not there, or a server that lists nothing? */
+	if (rc == -ENOENT && !atomic_load(&z->lists))
+		rc = get_folder(z, "", &top, err);
+	else if (rc == -ENOENT)
+		rc = 0;
+	for (size_t i = 0; rc == 0 && i < l.n; i++)
+		rc = list_entry(z, folder, &l.at[i], prefix, depth, fn, arg, err);
+	return rc;
+}
+
+static int http_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	const char *slash = strrchr(prefix, '/');
+	char folder[sizeof(((struct object *)0)->name)];
+	size_t n = slash ? (size_t)(slash - prefix) + 1 : 0;
+
+	if (n >= sizeof(folder))
+		return 0;
+	snprintf(folder, sizeof(folder), "%.*s", (int)n, prefix);
+	return list_folder(httpstore(st), folder, prefix, 0, fn, arg, err);
+}
+
+static int http_now(struct store *st, int64_t *seconds, struct error *err)
+{
+	struct httpstore *z = httpstore(st);
+	struct object o;
+	int rc;
+
+	if (remote_clock_now(&z->clock, seconds))
+		return 0;
+	rc = http_stat(st, "vault", &o, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	return remote_clock_now(&z->clock, seconds) ? 0 : error_set(err, EIO, "the web server does not tell its time");
+}
+
+static void http_store_hurry(struct store *st, unsigned ms)
+{
+	http_hurry(httpstore(st)->http, ms);
+}
+
+static void http_store_free(struct store *st)
+{
+	struct httpstore *z = httpstore(st);
+
+	http_free(z->http);
+	store_address_clear(&z->at);
+	pthread_mutex_destroy(&z->clock.lock);
+	free(z);
+}
+
+static const struct store_ops http_ops = {
+	.scheme = "https", .get = http_get, .stat = http_stat, .list = http_list, .now = http_now,
+	.hurry = http_store_hurry, .free = http_store_free,
+};
+
+struct store *store_http_open(const char *url, const struct store_options *o, struct error *err)
+{
+	struct httpstore *z = calloc(1, sizeof(*z));
+
+	if (!z)
+		return error_null(err, ENOMEM, "out of memory");
+	z->st.ops = &http_ops;
+	z->deadline_ms = o->deadline_ms;
+	remote_clock_init(&z->clock);
+	if (store_address_parse(url, &z->at, err) < 0 || !(z->http = http_new(&o->http, err))) {
+		http_store_free(&z->st);
+		return NULL;
+	}
+	return &z->st;
+}
