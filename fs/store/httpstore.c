@@ -128,12 +128,30 @@ static int no_lists(const struct ask *a, struct error *err)
 	return -ENOTSUP;
 }
 
+static bool is_list(const struct http_response *rs)
+{
+	const char *type = http_header(rs, "content-type");
+
+	return type && !strncmp(type, "application/json", 16);
+}
+
+/* http_check_fn: a list that calls itself one and cannot be read was damaged on the way. */
+static int check_list(void *arg, const struct http_response *rs, struct error *err)
+{
+	if (rs->status != 200 || !is_list(rs))
+		return 0;
+	return listing_nginx(arg, rs->body ? (void *)rs->body : (void *)"", rs->len, err) < 0
+		       ? error_set(err, EIO, "the list of a folder arrived damaged") : 0;
+}
+
 /* One folder's entries; -ENOENT: it is not there, as far as one can tell. */
 static int get_folder(struct httpstore *z, const char *folder, struct listing *l, struct error *err)
 {
 	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
 
 	a.rq.max_body = REMOTE_LIST_MAX;
+	a.rq.check = check_list;
+	a.rq.check_arg = l;
 	remote_patience(&z->clock, z->deadline_ms, 1u << 20, &a.rq);
 	if (ask(z, &a, folder) < 0)
 		return remote_fail(err, &a.why);
@@ -141,7 +159,7 @@ static int get_folder(struct httpstore *z, const char *folder, struct listing *l
 		return -ENOENT;
 	if (a.rs.status != 200 && a.rs.status != 403 && a.rs.status != 404)
 		return refuse(&a, err);
-	if (a.rs.status != 200 || listing_nginx(l, a.rs.body ? (void *)a.rs.body : (void *)"", a.rs.len, NULL) < 0)
+	if (a.rs.status != 200 || !is_list(&a.rs))
 		return no_lists(&a, err);
 	atomic_store(&z->lists, true);
 	return 0;

@@ -41,7 +41,8 @@ restore() {	# VAULT DIR OPTIONS…
 	[ $((SECONDS - start)) -lt 600 ] || fail "seed $seed: a restore took $((SECONDS - start)) s"
 	case $got in
 	0) check_same "$T/os.raw" "$2/os.raw"; restored=$((restored + 1)) ;;
-	3 | 15 | 16 | 1) refused=$((refused + 1)) ;;
+	# a bit flipped in a list hides what it names (10), in a slot it is a wrong key (12)
+	1 | 3 | 10 | 12 | 15 | 16 | 17) refused=$((refused + 1)) ;;
 	*) fail "seed $seed: restore ended with $got: $(cat "$T/err")" ;;
 	esac
 	rm -rf "$2"
