@@ -5,7 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 [ -d /usr/share/zoneinfo/Europe ] || skip "tzdata is not installed"
 
-make -s -C "$ROOT" "build/$MODE/tests/make/retention-plan"
 say "offsets of all zones"
 /usr/bin/python3 "$ROOT/tests/lib/retention.py" zones | tee "$T/zones"
 expect_text "^[0-9]{4,} offsets" "$T/zones"
