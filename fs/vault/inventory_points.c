@@ -71,7 +71,8 @@ static int read_point(struct inventory *inv, struct inventory_point *p, const st
 	if (rc == -EBADMSG || rc == -ENOTSUP) {
 		p->state = POINT_UNREADABLE;
 		snprintf(p->fault, sizeof(p->fault), "%.100s", err->text);
-		inventory_block(inv, p->object, p->fault);
+		if (!p->marked)		/* a repair hides it, and its refs still count */
+			inventory_block(inv, p->object, p->fault);
 		error_clear(err);
 		return 1;
 	}

@@ -122,6 +122,7 @@ json 0 verify "$V" --vault-key "$K"
 cp -a "$V" "$T/damaged"
 find "$T/damaged/seg" -type f -delete
 json 16 verify "$T/damaged" --vault-key "$K"
+json 16 verify "$T/damaged" --vault-key "$K" --repair
 json 0 stats "$V" --vault-key "$K"
 json 0 prune "$V" --vault-key "$K" --keep-last 3 --compact --dry-run
 json 0 prune "$V" web1 --vault-key "$K" --keep-last 3

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/hash.h"
+#include "fs/policy/repair.h"
+#include "fs/util/log.h"
 #include "fs/vault/verify.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/point_opening.h"
@@ -27,6 +29,8 @@ struct job {
 	struct progress progress;
 	json_t *faults;
 	unsigned damaged, unreachable;
+	struct repair *repair;		/* NULL: not asked for */
+	struct repair_result repaired;
 	char state[PATH_BYTES];		/* where a verify with a limit was */
 };
 
@@ -41,6 +45,7 @@ static void interrupt(int number)
 static void job_clear(struct job *j)
 {
 	json_decref(j->faults);
+	repair_free(j->repair);
 	free(j->points);
 	vault_free(j->vault);
 	store_free(j->store);
@@ -66,6 +71,8 @@ static void fault(void *arg, const struct verify_fault *f)
 		j->damaged++;
 	else
 		j->unreachable++;
+	if (j->repair && repair_note(j->repair, f) < 0)
+		log_warning("no memory to repair %s", f->object);
 	if (json_array_size(j->faults) >= FAULTS_MAX)
 		return;
 	json_array_append_new(j->faults, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:s}", "object", f->object,
@@ -183,6 +190,11 @@ static json_t *result_json(const struct job *j, const struct verify_result *r)
 		"complete", r->complete, "keys", j->vault != NULL, "fault_count", (json_int_t)r->faults, "faults",
 		j->faults);
 
+	if (o && j->repair)
+		json_object_set_new(o, "repair", json_pack("{s:I,s:I,s:I,s:I,s:I}", "segments",
+			(json_int_t)j->repaired.segments, "refs", (json_int_t)j->repaired.refs, "hidden",
+			(json_int_t)j->repaired.hidden, "names", (json_int_t)j->repaired.names, "left",
+			(json_int_t)j->repaired.left));
 	if (o && r->faults)
 		json_object_set_new(o, "error", json_pack("{s:i,s:s,s:s,s:s}", "code", j->damaged ? EXIT_DAMAGED
 			: EXIT_UNREACHABLE, "object", j->in->operands[0], "text", "the vault has faults", "next",
@@ -200,6 +212,12 @@ static int finish(struct job *j, const struct verify_result *r)
 		       (unsigned long long)r->segments, (unsigned long long)r->segments_read,
 		       (double)r->bytes_read / (1 << 20), r->complete ? "" : ", to be gone on with",
 		       r->faults ? "FAULTS" : "no fault");
+	if (j->repair && !j->in->report->json && !j->in->report->quiet)
+		printf("repaired: %llu segments put out of the way, %llu points' refs counted anew, %llu points hidden "
+		       "that cannot be read, %llu names written; %llu objects left\n",
+		       (unsigned long long)j->repaired.segments, (unsigned long long)j->repaired.refs,
+		       (unsigned long long)j->repaired.hidden, (unsigned long long)j->repaired.names,
+		       (unsigned long long)j->repaired.left);
 	said = report_result(j->in->report, result_json(j, r));
 	return j->damaged ? EXIT_DAMAGED : j->unreachable ? EXIT_UNREACHABLE : said;
 }
@@ -216,6 +234,10 @@ static int prepare(struct job *j, struct verify *q, struct error *err)
 		j->vault = vault_from_options(j->in->operands[0], o, err);
 	if (!j->faults || (!j->store && !j->vault))
 		return err->code ? -err->code : -ENOMEM;
+	if (options_has(o, OPT_REPAIR) && (!j->vault || j->in->n_operands > 1))
+		return error_set(err, EINVAL, "--repair takes the vault's key and looks at the whole vault");
+	if (options_has(o, OPT_REPAIR) && !(j->repair = repair_new()))
+		return error_set(err, ENOMEM, "out of memory");
 	q->v = j->vault;
 	q->st = j->store ? j->store : vault_store(j->vault);
 	q->structure_only = options_has(o, OPT_STRUCTURE);
@@ -250,6 +272,8 @@ static int run(const struct invocation *in)
 	}
 	if (rc == 0 && q.seconds && j.state[0] && !q.structure_only)
 		rc = write_state(&j, &r, &err);
+	if (rc == 0 && j.repair)
+		rc = repair_run(j.repair, j.vault, &j.repaired, &err);
 	return rc < 0 ? report_error(in->report, &err) : finish(&j, &r);
 }
 
@@ -264,10 +288,14 @@ const struct command cmd_verify = {
 		"Damage is told as VM, point, disk and bytes; all else stays usable. Ends with 16 when there "
 		"are faults.\n\n"
 		"--no-key needs no key: it finds every flipped bit, every cut and missing object, and names the "
-		"points that need it.",
+		"points that need it.\n\n"
+		"--repair puts damaged and missing segments down as not to be used, so that the next backup stores "
+		"anew what the disks still have; it counts lost refs from the maps, writes lost names of VMs again, "
+		"and takes points that cannot be read out of the lists. It deletes nothing that can still be read.",
 	.example = "  adebackup verify /backup --vault-key vault.key\n"
 		   "  adebackup verify /backup --no-key\n"
-		   "  adebackup verify /backup --vault-key vault.key --time-limit 2h",
+		   "  adebackup verify /backup --vault-key vault.key --time-limit 2h\n"
+		   "  adebackup verify /backup --vault-key vault.key --repair",
 	.groups = G_VAULT | G_VERIFY | G_LONG,
 	.vault = true,
 	.run = run,

@@ -134,6 +134,8 @@ OPTION(CHECK, "check", NULL, G_RESTORE | G_EXPORT, "read all of it back and comp
 /* Verifying. */
 OPTION(NO_KEY, "no-key", NULL, G_VERIFY,
        "check without any key: flipped bits, cut and missing objects, and the points that need them")
+OPTION(REPAIR, "repair", NULL, G_VERIFY,
+       "put damaged data out of the way, so that the next backup stores it anew, and restore lost refs and names")
 OPTION(STRUCTURE, "structure", NULL, G_VERIFY, "do not read the data, only what describes it")
 OPTION(SAMPLE, "sample", "PERCENT", G_VERIFY, "read that part of the data, chosen at random: 5%")
 OPTION(TIME_LIMIT, "time-limit", "SECONDS", G_VERIFY,
