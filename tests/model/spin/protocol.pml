@@ -84,7 +84,11 @@ inline list_cond(bad) {
 inline read_parent(bad, use) {
 	atomic {
 		if
+#ifdef MARKED_PARENT	/* a point that is leaving is brought back: its manifest and refs are still there */
+		:: pt[0] == MANIFEST && hasrefs[0] -> use = use | (refs[0] & ~bad)
+#else
 		:: pt[0] == MANIFEST && !expd[0] && hasrefs[0] -> use = use | (refs[0] & ~bad)
+#endif
 		:: else
 		fi
 	}
