@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prunes, collections and compacts that are killed, and vaults as a power cut may leave them, with
-backups, mounts and restores beside them.
+"""Prunes, collections and compacts that are killed, and vaults as a power cut may leave them; beside
+kills backups, restores and a mount go on.
 
     prune_faults.py kills|cuts COUNT [SEED]        $B: the build
 
@@ -10,6 +10,7 @@ every point that was committed and that no rule let expire must be there and rea
 then days pass, the vault verifies, the garbage is gone, and the next backup goes on.
 """
 import collections
+import hashlib
 import json
 import os
 import random
@@ -130,11 +131,12 @@ class Pruned(Vault):
 
 
 class Company:
-    """Backups and restores that go on beside a prune, again and again."""
+    """Backups and restores that go on beside a prune, again and again, and the oldest point mounted."""
 
     def __init__(self, vault):
         self.vault, self.stop, self.fault = vault, False, None
         self.backups = self.restores = 0
+        self.mount()
         self.thread = [threading.Thread(target=self.guard, args=(f,)) for f in (self.back_up, self.restore)]
         for t in self.thread:
             t.start()
@@ -161,10 +163,27 @@ class Company:
         self.restores += run.returncode == 0
         shutil.rmtree(to)
 
+    def mount(self):
+        """The oldest point that is there is opened, and no day passes while it is."""
+        self.dir = tempfile.mkdtemp(dir=self.vault.folder)
+        self.vault.must(self.vault.command("mount", self.dir))
+        first = sorted(e.path for e in os.scandir(self.dir + "/vm") if not e.is_symlink())[0]
+        self.wanted = [s for p, s in sorted(self.vault.points_now().items()) if os.path.basename(first) in p][0]
+        self.disks = {d: open("%s/%s/encrypted/disk.raw" % (first, d), "rb") for d in self.vault.disks}
+
+    def unmount(self):
+        read = {d: hashlib.sha256(f.read()).hexdigest() for d, f in self.disks.items()}
+        for f in self.disks.values():
+            f.close()
+        subprocess.run([ADE, "umount", self.dir], check=True, stdout=subprocess.DEVNULL)
+        if read != self.wanted:
+            raise Wrong("a mounted point reads wrongly")
+
     def end(self):
         self.stop = True
         for t in self.thread:
             t.join()
+        self.unmount()
         if self.fault:
             raise Wrong(str(self.fault))
 
@@ -245,7 +264,7 @@ def kills(count, rng, work, dirops):
         shutil.rmtree(vault.folder)
     missed = struck.pop(None, 0)
     print("%d kill -9 struck inside a prune (%d prunes ended before they came to it); beside them %d backups and "
-          "%d restores went through.\n" % (done, missed, beside[0], beside[1]))
+          "%d restores went through, and half of the time the oldest point was mounted and read.\n" % (done, missed, beside[0], beside[1]))
     print("| at | kills |\n|---|---|")
     for name in [p[0] for p in PHASES] + ["at a random moment"]:
         print("| %s | %d |" % (name, struck[name]))
