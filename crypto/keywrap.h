@@ -51,6 +51,8 @@ struct evp_pkey_method_st;
 typedef int token_methods_fn(struct engine_st *e, struct evp_pkey_method_st **method, const int **nids, int nid);
 struct rsa_key *rsa_key_from_token(struct evp_pkey_st *pkey_taken, token_methods_fn *methods,
 				   struct error *err);
+/* A key of its own that holds the public half alone.  NULL: ENOMEM. */
+struct rsa_key *rsa_key_public_half(const struct rsa_key *k, struct error *err);
 void rsa_key_free(struct rsa_key *k);
 
 bool rsa_key_is_private(const struct rsa_key *k);

@@ -129,6 +129,14 @@ struct rsa_key *rsa_key_from_public(const uint8_t *n, size_t n_len, const uint8_
 	return rsa_key_of(p, false, err);
 }
 
+struct rsa_key *rsa_key_public_half(const struct rsa_key *k, struct error *err)
+{
+	uint8_t n[RSA_MAX_BYTES], e[RSA_MAX_BYTES];
+	size_t n_len = rsa_key_modulus(k, n), e_len = rsa_key_exponent(k, e);
+
+	return rsa_key_from_public(n, n_len, e, e_len, err);
+}
+
 struct rsa_key *rsa_key_generate(unsigned bits, struct error *err)
 {
 	EVP_PKEY *p;

@@ -199,6 +199,14 @@ static void conclude(const struct proof_keys *k, const struct found *f, struct p
 		snprintf(p->proof_words, sizeof(p->proof_words), "no file system was seen");
 }
 
+static int keep_keys(const struct proof_keys *k, struct vault *v, struct point *p, struct error *err)
+{
+	struct capsule_making how = { .ring = vault_ring(v), .point_id = p->id, .mode = vault_info(v)->capsule,
+				      .slots = vault_store(v), .stores = k->stores };
+
+	return capsule_make(&how, k->keys, &p->capsule, err);
+}
+
 int proof_make(const struct proof_keys *k, struct vault *v, struct point *p, struct error *err)
 {
 	AUTO(free) struct notes *notes = calloc(1, sizeof(*notes));
@@ -219,6 +227,6 @@ int proof_make(const struct proof_keys *k, struct vault *v, struct point *p, str
 	if (rc == 0)
 		conclude(k, &f, p);
 	if (rc == 0 && k->keys)
-		rc = capsule_make(vault_ring(v), vault_info(v)->capsule, p->id, k->keys, &p->capsule, err);
+		rc = keep_keys(k, v, p, err);
 	return rc;
 }

@@ -16,6 +16,7 @@ struct proof_keys {
 	const struct disk_options *options;
 	const struct backup_disk *disks;	/* as given to backup_run() */
 	size_t n_disks;
+	struct keystores *stores;		/* give Key Vault's backup blobs for the capsule; NULL: none is asked */
 };
 
 /* For backup_options.prove, with a struct proof_keys as arg: fills proof,

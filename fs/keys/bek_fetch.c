@@ -2,6 +2,7 @@
 #include "fs/keys/bek_fetch.h"
 #include "crypto/base64.h"
 #include "crypto/bitlocker/bitlocker.h"
+#include "fs/keys/key_origin.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,16 +49,27 @@ static int check_is_key(const struct keystore_secret *s, const struct secret *by
 	return -EBADMSG;
 }
 
-/* Base64 in any spelling; a pasted value may be broken into lines.  NULL: it is none. */
-static struct secret *decode_value(const struct secret *value)
+/* Without blanks: a pasted value may be broken into lines.  NULL: no memory. */
+static struct secret *value_text(const struct secret *value)
 {
 	AUTO(secret_free) struct secret *text = secret_new(secret_len(value) + 1);
 	size_t n = 0;
 
-	for (size_t i = 0; text && i < secret_len(value); i++)
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < secret_len(value); i++)
 		if (!memchr("\r\n \t", secret_bytes(value)[i], 4))
 			secret_data(text)[n++] = secret_bytes(value)[i];
-	return text ? base64_decode_secret((const char *)secret_bytes(text), n) : NULL;
+	secret_truncate(text, n);
+	return TAKE(text);
+}
+
+/* Base64 in any spelling.  NULL: it is none. */
+static struct secret *decode_value(const struct secret *value)
+{
+	AUTO(secret_free) struct secret *text = value_text(value);
+
+	return text ? base64_decode_secret((const char *)secret_bytes(text), secret_len(text)) : NULL;
 }
 
 /* The stores' own advice (recover it, …) is kept if there is one. */
@@ -174,35 +186,52 @@ static int get_secret(struct keystores *stores, const struct key_ref *ref, const
 }
 
 /* As the store names the secret, else as whoever asked for it did. */
-static void note_url(const struct keystore_secret *s, const struct bek_hint *hint, struct keyring *ring)
+static const char *url_of(const struct keystore_secret *s, const struct bek_hint *hint)
 {
 	const char *asked = hint && hint->secret_url ? hint->secret_url : "";
 
-	if (s->url[0])
-		keyring_set_secret_url(ring, s->url);
-	else if (strstr(asked, "://"))
-		keyring_set_secret_url(ring, asked);
+	return s->url[0] ? s->url : strstr(asked, "://") ? asked : "";
 }
 
-/* What a point may keep of a key when it must not keep the key itself. */
-static int note_wrapped(const struct keystore_secret *s, const struct bek_hint *hint, struct keyring *ring,
-			struct error *err)
+static int note_wrapped(const struct keystore_secret *s, const struct bek_hint *hint, struct key_origin *o)
 {
 	const char *kek, *tag = keystore_secret_tag(s, TAG_ALGORITHM);
-	AUTO(secret_free) struct secret *bytes = NULL;
-	struct wrapped_key w = { .len = 0 };
+	AUTO(secret_free) struct secret *text = NULL;
 
 	if (bek_wrap_state(s, hint ? hint->kek_url : NULL, &kek) != BEK_WRAPPED)
 		return 0;
-	bytes = decode_value(s->value);
-	if (!bytes || secret_len(bytes) > sizeof(w.bytes) || strlen(kek) >= sizeof(w.kek_url))
-		return 0;
-	snprintf(w.kek_url, sizeof(w.kek_url), "%s", kek);
-	snprintf(w.algorithm, sizeof(w.algorithm), "%s",
+	if (strlen(kek) >= sizeof(o->kek_url))
+		return -ENAMETOOLONG;
+	o->wrapped = true;
+	snprintf(o->kek_url, sizeof(o->kek_url), "%s", kek);
+	snprintf(o->algorithm, sizeof(o->algorithm), "%s",
 		 hint && hint->algorithm ? hint->algorithm : tag ? tag : "RSA-OAEP");
-	w.len = secret_len(bytes);
-	memcpy(w.bytes, secret_bytes(bytes), w.len);
-	return keyring_set_wrapped(ring, &w, err);
+	text = value_text(s->value);
+	o->value = text ? strndup((const char *)secret_bytes(text), secret_len(text)) : NULL;
+	return o->value ? 0 : -ENOMEM;
+}
+
+/* What a point keeps of it beside the key. */
+static int note_origin(const struct keystore_secret *s, const struct bek_hint *hint, struct keyring *ring,
+		       struct error *err)
+{
+	AUTO(key_origin_free) struct key_origin *o = key_origin_new();
+	const char *url = url_of(s, hint);
+	int rc = o ? note_wrapped(s, hint, o) : -ENOMEM;
+
+	if (!rc && s->tags && !(o->tags = jval_copy(s->tags)))
+		rc = -ENOMEM;
+	if (rc)
+		return error_set(err, -rc, "the secret's origin cannot be noted: %s", strerror(-rc));
+	if (*url)
+		keyring_set_secret_url(ring, url);
+	snprintf(o->content_type, sizeof(o->content_type), "%s", s->content_type);
+	if (*url)
+		snprintf(o->secret_url, sizeof(o->secret_url), "%.511s", url);
+	else
+		snprintf(o->secret_url, sizeof(o->secret_url), "%s%s%s", s->name, *s->version ? "/" : "", s->version);
+	keyring_set_origin(ring, TAKE(o));
+	return 0;
 }
 
 static int open_and_add(struct keystores *stores, const struct key_ref *ref,
@@ -230,8 +259,7 @@ static int open_and_add(struct keystores *stores, const struct key_ref *ref,
 	rc = keyring_add_secret(ring, KEY_PASSPHRASE, name, TAKE(bytes), err);
 	if (rc)
 		return rc;
-	note_url(&s, hint, ring);
-	return note_wrapped(&s, hint, ring, err);
+	return note_origin(&s, hint, ring, err);
 }
 
 int bek_fetch(struct keystores *stores, const struct bek_hint *hint, struct audit *audit,

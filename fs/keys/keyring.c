@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/keys/keyring.h"
+#include "fs/keys/key_origin.h"
 #include "fs/keys/keyfile.h"
 #include "crypto/bitlocker/bitlocker.h"
 
@@ -26,7 +27,7 @@ struct keyring *keyring_new(void)
 static void key_free(struct key *k)
 {
 	secret_free(k->bytes);
-	free(k->wrapped);
+	key_origin_free(k->origin);
 	free(k);
 }
 DEFINE_CLEANUP(struct key *, key_free);
@@ -147,16 +148,12 @@ void keyring_set_secret_url(struct keyring *r, const char *url)
 	snprintf(k->secret_url, sizeof(k->secret_url), "%s", url);
 }
 
-int keyring_set_wrapped(struct keyring *r, const struct wrapped_key *w, struct error *err)
+void keyring_set_origin(struct keyring *r, struct key_origin *taken)
 {
 	struct key *k = r->key[r->n - 1];
 
-	if (!k->wrapped)
-		k->wrapped = malloc(sizeof(*w));
-	if (!k->wrapped)
-		return error_set(err, ENOMEM, "out of memory");
-	*k->wrapped = *w;
-	return 0;
+	key_origin_free(k->origin);
+	k->origin = taken;
 }
 
 int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err)

@@ -21,12 +21,7 @@
 
 enum key_kind { KEY_BEK, KEY_PASSPHRASE, KEY_RECOVERY_PASSWORD, KEY_PASSWORD };
 
-/* A key as it was fetched: wrapped by a KEK. */
-struct wrapped_key {
-	char kek_url[512], algorithm[16];	/* RSA-OAEP, … */
-	uint8_t bytes[1024];
-	size_t len;
-};
+struct key_origin;			/* fs/keys/key_origin.h */
 
 struct key {
 	enum key_kind kind;
@@ -34,7 +29,7 @@ struct key {
 	char guid[40];			/* KEY_BEK: protector GUID, upper case; else empty */
 	struct secret *bytes;		/* the file's bytes as they are (recovery, password: trimmed newline) */
 	bool named;			/* by the user one by one (bek=…), not found in a folder */
-	struct wrapped_key *wrapped;	/* owned; NULL: it came plain */
+	struct key_origin *origin;	/* owned; NULL: from no key store */
 	char secret_url[512];		/* the Key Vault secret that it came from; else empty */
 	_Atomic bool used;		/* opened a volume */
 };
@@ -57,10 +52,10 @@ int keyring_add_secret(struct keyring *r, enum key_kind kind, const char *name,
 
 /* Note which secret the key that was added last came from. */
 void keyring_set_secret_url(struct keyring *r, const char *url);
-/* Note how the key that was added last was wrapped.  0 or -ENOMEM. */
-int keyring_set_wrapped(struct keyring *r, const struct wrapped_key *w, struct error *err);
+/* The same, with all that is known of it. */
+void keyring_set_origin(struct keyring *r, struct key_origin *taken);
 
-/* Copies of all keys of another ring, without how they were wrapped, behind those that are there. */
+/* Copies of all keys of another ring, without their origins, behind those that are there. */
 int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err);
 
 size_t keyring_count(const struct keyring *r);

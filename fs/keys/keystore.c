@@ -170,6 +170,35 @@ int keystores_unwrap(struct keystores *k, const struct key_ref *key, enum wrap_a
 	return nothing_found(err, &best, "the key that unwraps");
 }
 
+int keystores_public_key(struct keystores *k, struct key_ref *ref, struct rsa_key **out, struct error *err)
+{
+	struct error best = ERROR_INIT, now = ERROR_INIT;
+
+	for (size_t i = 0; i < k->n; i++) {
+		if (!k->store[i]->ops->public_key)
+			continue;
+		if (k->store[i]->ops->public_key(k->store[i], ref, out, &now) == 0)
+			return 0;
+		keep_weightier(&best, &now);
+	}
+	return nothing_found(err, &best, "the key");
+}
+
+int keystores_backup(struct keystores *k, const char *kind, const struct key_ref *ref, struct secret **blob,
+		     struct error *err)
+{
+	struct error best = ERROR_INIT, now = ERROR_INIT;
+
+	for (size_t i = 0; i < k->n; i++) {
+		if (!k->store[i]->ops->backup)
+			continue;
+		if (k->store[i]->ops->backup(k->store[i], kind, ref, blob, &now) == 0)
+			return 0;
+		keep_weightier(&best, &now);
+	}
+	return nothing_found(err, &best, "a backup of it");
+}
+
 static ssize_t read_all(int fd, uint8_t *buf, size_t room)
 {
 	size_t done = 0;

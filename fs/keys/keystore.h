@@ -62,6 +62,11 @@ struct keystore_ops {
 	int (*list)(struct keystore *ks, keystore_secret_fn *fn, void *arg, struct error *err);
 	int (*unwrap)(struct keystore *ks, const struct key_ref *key, enum wrap_alg alg,
 		      const uint8_t *wrapped, size_t len, struct secret **out, struct error *err);
+	/* The public half.  ref->version is filled in when it was empty. */
+	int (*public_key)(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err);
+	/* Key Vault's backup blob, base64url, of a secret or key.  kind: "secrets", "keys". */
+	int (*backup)(struct keystore *ks, const char *kind, const struct key_ref *ref, struct secret **blob,
+		      struct error *err);
 	void (*free)(struct keystore *ks);
 };
 
@@ -115,6 +120,10 @@ int keystores_get(struct keystores *k, const struct key_ref *ref, struct keystor
 int keystores_list(struct keystores *k, keystore_secret_fn *fn, void *arg, struct error *err);
 int keystores_unwrap(struct keystores *k, const struct key_ref *key, enum wrap_alg alg,
 		     const uint8_t *wrapped, size_t len, struct secret **out, struct error *err);
+/* The first that has the key, or such a blob. */
+int keystores_public_key(struct keystores *k, struct key_ref *ref, struct rsa_key **out, struct error *err);
+int keystores_backup(struct keystores *k, const char *kind, const struct key_ref *ref, struct secret **blob,
+		     struct error *err);
 
 /* A whole file, at most max bytes, into a secret.  NULL with words. */
 struct secret *keyfile_read(const char *path, size_t max, struct error *err);

@@ -70,12 +70,10 @@ static int of_this_vault(struct keystore *ks, const struct key_ref *ref, struct 
 /* A name that is not there may be among the deleted ones: say so. */
 static int explain_missing(struct keystore *ks, const char *kind, const char *name, struct error *err)
 {
-	AUTO(jval_free) struct jval *v = NULL;
-	char path[300], word[8];
+	char word[8];
 
-	snprintf(path, sizeof(path), "/deleted%s/%s", kind, name);
 	snprintf(word, sizeof(word), "%.*s", (int)strlen(kind) - 1, kind);
-	if (keyvault_call(vault_of(ks), "GET", path, NULL, &v, NULL) == 0) {
+	if (keyvault_is_deleted(vault_of(ks), kind, name) == 0) {
 		error_set(err, ENOENT, "the %s is deleted but can be recovered", word);
 		error_next(err, "az keyvault %s recover --vault-name VAULT -n %s", word, name);
 	} else {
@@ -255,6 +253,68 @@ static int keyvault_unwrap(struct keystore *ks, const struct key_ref *ref, enum 
 	return rc ? rc : take_value(v, out, err);
 }
 
+/* The numbers of a JSON Web Key. */
+static struct rsa_key *key_of(const struct jval *jwk, struct error *err)
+{
+	const char *kty = jval_get_text(jwk, "kty"), *n = jval_get_text(jwk, "n"), *e = jval_get_text(jwk, "e");
+	uint8_t modulus[BASE64_BYTES(BASE64_CHARS(RSA_MAX_BYTES))], exponent[16];
+	size_t n_len, e_len;
+
+	if (kty && strncmp(kty, "RSA", 3))
+		return error_null(err, ENOTSUP, "the key is no RSA key (%.20s)", kty);
+	if (!n || !e || strlen(n) > BASE64_CHARS(RSA_MAX_BYTES) || strlen(e) > 12 ||
+	    base64_decode(n, strlen(n), modulus, &n_len) < 0 || base64_decode(e, strlen(e), exponent, &e_len) < 0)
+		return error_null(err, EBADMSG, "the Key Vault's answer holds no public key");
+	return rsa_key_from_public(modulus, n_len, exponent, e_len, err);
+}
+
+static int keyvault_public_key(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err)
+{
+	AUTO(jval_free) struct jval *v = NULL;
+	struct key_ref full;
+	const char *kid;
+	char path[300];
+	int rc = of_this_vault(ks, ref, err);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/keys/%s/%s", ref->name, ref->version);
+	rc = keyvault_call(vault_of(ks), "GET", path, NULL, &v, err);
+	if (rc == -ENOENT)
+		return explain_missing(ks, "keys", ref->name, err);
+	if (rc)
+		return rc;
+	kid = jval_get_text(jval_get_ci(v, "key"), "kid");
+	if (!kid || key_ref_parse(kid, "keys", &full, NULL) < 0 || strcasecmp(full.name, ref->name))
+		return error_set(err, EBADMSG, "the Key Vault's answer names another key");
+	*out = key_of(jval_get_ci(v, "key"), err);
+	if (!*out)
+		return err && err->code ? -err->code : -EBADMSG;
+	memcpy(ref->version, full.version, sizeof(ref->version));
+	return 0;
+}
+
+static int keyvault_backup(struct keystore *ks, const char *kind, const struct key_ref *ref,
+			   struct secret **blob, struct error *err)
+{
+	AUTO(jval_free) struct jval *v = NULL;
+	const char *value;
+	char path[300];
+	int rc = of_this_vault(ks, ref, err);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/%s/%s/backup", kind, ref->name);
+	rc = keyvault_try(vault_of(ks), "POST", path, NULL, &v, NULL, err);
+	if (rc)
+		return rc;
+	value = jval_get_text(v, "value");
+	if (!value || !*value || value[strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")])
+		return error_set(err, EBADMSG, "the Key Vault's answer holds no backup");
+	*blob = secret_copy(value, strlen(value));
+	return *blob ? 0 : error_set(err, ENOMEM, "no memory");
+}
+
 static void keyvault_close(struct keystore *ks)
 {
 	keyvault_free(vault_of(ks));
@@ -263,7 +323,7 @@ static void keyvault_close(struct keystore *ks)
 
 static const struct keystore_ops keyvault_ops = {
 	.scheme = "https", .get = keyvault_get, .list = keyvault_list, .unwrap = keyvault_unwrap,
-	.free = keyvault_close,
+	.public_key = keyvault_public_key, .backup = keyvault_backup, .free = keyvault_close,
 };
 
 struct keystore *keystore_keyvault_open(const char *url, const struct keystore_options *o,

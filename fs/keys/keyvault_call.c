@@ -165,9 +165,27 @@ static bool may_heal(const char *code)
 	       !strcmp(code, "ForbiddenByRbac");
 }
 
+/* As `az keyvault set-policy` names what this call needs. */
+static const char *permissions_of(const struct call *c, bool key)
+{
+	static const char *const verbs[] = { "backup", "restore", "recover" };
+	const char *end = strchr(c->url, '?'), *slash;
+	size_t n;
+
+	if (!strcmp(c->method, "PUT"))
+		return key ? "import" : "set";
+	for (size_t i = 0; end && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		n = strlen(verbs[i]);
+		slash = end - n - 1;
+		if (!strcmp(c->method, "POST") && slash > c->url && *slash == '/' && !strncmp(slash + 1, verbs[i], n))
+			return verbs[i];
+	}
+	return key ? "get unwrapKey" : "get list";
+}
+
 static int forbidden(const struct call *c, const char *code, const char *words, struct error *err)
 {
-	bool key = strstr(c->url, "/keys/") != NULL;
+	bool key = strstr(c->url, "/keys/") || strstr(c->url, "/deletedkeys/");
 
 	if (strstr(code, "Disabled")) {
 		error_set(err, EACCES, "the %s is disabled (%s)", key ? "key" : "secret", code);
@@ -178,9 +196,9 @@ static int forbidden(const struct call *c, const char *code, const char *words, 
 	} else {
 		error_set(err, EACCES, "UserErrorKeyVaultPermissionsNotConfigured: no permission (%s) %.200s",
 			  *code ? code : "Forbidden", words ? words : "");
-		error_next(err, "grant %s permissions: az keyvault set-policy -n VAULT --object-id ID %s",
-			   key ? "get and unwrapKey on keys" : "get and list on secrets",
-			   key ? "--key-permissions get unwrapKey" : "--secret-permissions get list");
+		error_next(err, "grant it: az keyvault set-policy -n VAULT --object-id ID --%s-permissions %s; "
+				"`adebackup keys check` tells all that is missing", key ? "key" : "secret",
+			   permissions_of(c, key));
 	}
 	return -EACCES;
 }
@@ -262,8 +280,17 @@ static int make_url(struct call *c, const char *path, struct error *err)
 	return 0;
 }
 
-int keyvault_call(struct keyvault *kv, const char *method, const char *path,
-		  const struct jval *body, struct jval **out, struct error *err)
+static void take_code(const struct call *c, char *denied)
+{
+	AUTO(jval_free) struct jval *v = c->rs.status == 403 && c->rs.body ?
+		jval_parse(c->rs.body, c->rs.len, NULL) : NULL;
+
+	if (denied)
+		snprintf(denied, 64, "%.63s", c->rs.status == 403 ? v ? inner_code(v) : "Forbidden" : "");
+}
+
+static int call(struct keyvault *kv, const char *method, const char *path, const struct jval *body,
+		unsigned tries, struct jval **out, char *denied, struct error *err)
 {
 	struct call c = { .kv = kv, .method = method, .deadline_ms = clock_ms() + DEADLINE_MS };
 	int rc = make_url(&c, path, err);
@@ -272,15 +299,38 @@ int keyvault_call(struct keyvault *kv, const char *method, const char *path,
 		rc = error_set(err, ENOMEM, "no memory");
 	for (unsigned try = 1; !rc; try++) {
 		rc = send_authorized(&c, err);
-		if (rc || try == FORBIDDEN_TRIES || !heals(&c))
+		if (rc || try == tries || !heals(&c))
 			break;
 		sleep_ms(1000 * try);
 	}
 	if (rc == -EMSGSIZE)
 		rc = error_set(err, EBADMSG, "the answer is longer than a Key Vault's");
 	if (!rc)
+		take_code(&c, denied);
+	if (!rc)
 		rc = judge(&c, out, err);
 	http_response_free(&c.rs);
 	secret_free(c.body);
 	return rc;
+}
+
+int keyvault_call(struct keyvault *kv, const char *method, const char *path,
+		  const struct jval *body, struct jval **out, struct error *err)
+{
+	return call(kv, method, path, body, FORBIDDEN_TRIES, out, NULL, err);
+}
+
+int keyvault_try(struct keyvault *kv, const char *method, const char *path, const struct jval *body,
+		 struct jval **out, char *denied, struct error *err)
+{
+	return call(kv, method, path, body, 1, out, denied, err);
+}
+
+int keyvault_is_deleted(struct keyvault *kv, const char *kind, const char *name)
+{
+	AUTO(jval_free) struct jval *v = NULL;
+	char path[300];
+
+	snprintf(path, sizeof(path), "/deleted%s/%s", kind, name);
+	return keyvault_try(kv, "GET", path, NULL, &v, NULL, NULL);
 }

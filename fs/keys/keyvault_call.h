@@ -25,6 +25,14 @@ const char *keyvault_host(const struct keyvault *kv);	/* HOST, or HOST:PORT if n
 int keyvault_call(struct keyvault *kv, const char *method, const char *path,
 		  const struct jval *body, struct jval **out, struct error *err);
 
+/* The same, but a 403 is not asked again: for questions to which "no" is an
+ * answer.  denied (may be NULL, else 64 bytes): Key Vault's inner code of a 403. */
+int keyvault_try(struct keyvault *kv, const char *method, const char *path, const struct jval *body,
+		 struct jval **out, char *denied, struct error *err);
+
+/* Such a kind ("secrets", "keys") of object, live or deleted: 0, -ENOENT, … */
+int keyvault_is_deleted(struct keyvault *kv, const char *kind, const char *name);
+
 DEFINE_CLEANUP(struct keyvault *, keyvault_free);
 
 #endif

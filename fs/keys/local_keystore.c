@@ -109,23 +109,15 @@ static int local_list(struct keystore *ks, keystore_secret_fn *fn, void *arg, st
 	return local_each(c.store, LOCAL_SECRET, false, hand_on, &c, err);
 }
 
-static int local_unwrap(struct keystore *ks, const struct key_ref *ref, enum wrap_alg alg,
-			const uint8_t *wrapped, size_t len, struct secret **out, struct error *err)
+static int load_key(struct keystore *ks, const struct key_ref *ref, char version[64], struct rsa_key **out,
+		    struct error *err)
 {
 	AUTO(jval_free) struct jval *doc = NULL;
-	AUTO(rsa_key_free) struct rsa_key *key = NULL;
 	struct error why = ERROR_INIT;
-	char version[64] = "";
 	const char *pem;
-	int rc;
 
 	doc = local_read(store_of(ks), LOCAL_KEY, ref->name, ref->version, version, &why);
-	pem = jval_get_text(doc, "pem");
-	if (!doc) {
-		error_copy(err, &why);
-		return -why.code;
-	}
-	if (!jval_bool(jval_get(doc, "enabled"), true)) {
+	if (doc && !jval_bool(jval_get(doc, "enabled"), true)) {
 		error_set(err, EACCES, "the key is disabled (KeyDisabled)");
 		error_object(err, "%s/%s", ref->name, version);
 		return -EACCES;
@@ -137,13 +129,40 @@ static int local_unwrap(struct keystore *ks, const struct key_ref *ref, enum wra
 	}
 	if (number(doc, "exp") && number(doc, "exp") <= (int64_t)time(NULL))
 		log_warning("the key %s/%s has expired; it is tried all the same", ref->name, version);
-	key = rsa_key_from_pem(pem ? pem : "", pem ? strlen(pem) : 0, NULL, &why);
-	rc = key ? rsa_key_unwrap(key, alg, wrapped, len, out, &why) : -why.code;
-	if (rc) {
-		error_copy(err, &why);
+	pem = jval_get_text(doc, "pem");
+	*out = doc ? rsa_key_from_pem(pem ? pem : "", pem ? strlen(pem) : 0, NULL, &why) : NULL;
+	if (*out)
+		return 0;
+	error_copy(err, &why);
+	return -why.code;
+}
+
+static int local_unwrap(struct keystore *ks, const struct key_ref *ref, enum wrap_alg alg,
+			const uint8_t *wrapped, size_t len, struct secret **out, struct error *err)
+{
+	AUTO(rsa_key_free) struct rsa_key *key = NULL;
+	char version[64] = "";
+	int rc = load_key(ks, ref, version, &key, err);
+
+	if (rc)
+		return rc;
+	rc = rsa_key_unwrap(key, alg, wrapped, len, out, err);
+	if (rc)
 		error_object(err, "%s: key %s/%s", ks->spec, ref->name, version);
-	}
 	return rc;
+}
+
+static int local_public_key(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err)
+{
+	AUTO(rsa_key_free) struct rsa_key *key = NULL;
+	char version[64] = "";
+	int rc = load_key(ks, ref, version, &key, err);
+
+	if (rc)
+		return rc;
+	memcpy(ref->version, version, sizeof(version));
+	*out = rsa_key_public_half(key, err);
+	return *out ? 0 : -ENOMEM;
 }
 
 static void local_free(struct keystore *ks)
@@ -154,7 +173,7 @@ static void local_free(struct keystore *ks)
 
 static const struct keystore_ops local_ops = {
 	.scheme = "local", .get = local_get, .list = local_list, .unwrap = local_unwrap,
-	.free = local_free,
+	.public_key = local_public_key, .free = local_free,
 };
 
 struct keystore *keystore_local_open(const char *dir, const char *key_file, struct error *err)

@@ -22,6 +22,13 @@ static int pem_unwrap(struct keystore *ks, const struct key_ref *ref, enum wrap_
 	return rc;
 }
 
+static int pem_public_key(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err)
+{
+	(void)ref;
+	*out = rsa_key_public_half(((struct pem_keystore *)ks)->key, err);
+	return *out ? 0 : -ENOMEM;
+}
+
 static void pem_free(struct keystore *ks)
 {
 	rsa_key_free(((struct pem_keystore *)ks)->key);
@@ -29,7 +36,7 @@ static void pem_free(struct keystore *ks)
 }
 
 static const struct keystore_ops pem_ops = {
-	.scheme = "pem", .unwrap = pem_unwrap, .free = pem_free,
+	.scheme = "pem", .unwrap = pem_unwrap, .public_key = pem_public_key, .free = pem_free,
 };
 
 /* A passphrase file may end in a newline that is not part of it. */

@@ -268,6 +268,8 @@ static int take_capsule(struct shown_point *p, struct error *err)
 {
 	const struct vault_view *view = &p->whole->view;
 	AUTO(keyring_free) struct keyring *keys = NULL;
+	struct capsule_opener with = { .ring = vault_ring(view->vault), .private_key = vault_private_key(view->vault),
+				       .stores = view->stores, .audit = view->audit };
 	struct error why = ERROR_INIT;
 	int rc = 0;
 
@@ -282,8 +284,7 @@ static int take_capsule(struct shown_point *p, struct error *err)
 		return rc;
 	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
-	if (capsule_unwrap(vault_ring(view->vault), p->point->id, p->point->capsule, view->stores, view->audit, keys,
-			   &why) < 0)
+	if (capsule_unwrap(&with, p->point->id, p->point->capsule, keys, &why) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
 	if (view->stores && !keyring_count(keys))
 		ask_stores(p, keys);

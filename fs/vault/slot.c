@@ -5,7 +5,10 @@
 #include "crypto/hash.h"
 #include "crypto/kdf.h"
 #include "crypto/keywrap.h"
+#include "fs/keys/audit.h"
+#include "fs/keys/keystore.h"
 #include "fs/vault/object.h"
+#include "fs/vault/slot_public.h"
 #include "fs/vault/slot_text.h"
 
 #include <errno.h>
@@ -18,7 +21,7 @@
 #define ARGON2_MEMORY_KIB (128u << 10)
 #define ARGON2_LANES 4u
 
-static const char *const kinds[] = { "key-file", "passphrase", "rsa" };
+static const char *const kinds[] = { "key-file", "passphrase", "rsa", "kek" };
 
 const char *slot_kind_name(enum slot_kind kind)
 {
@@ -40,7 +43,7 @@ static int fingerprint(const struct slot_secret *s, const struct rsa_key *rsa, c
 	uint8_t sum[SHA256_BYTES];
 	int rc;
 
-	if (s->kind == SLOT_RSA)
+	if (rsa)
 		rc = rsa_key_fingerprint(rsa, sum);
 	else if (s->kind == SLOT_KEY_FILE)
 		rc = hmac_sha256(secret_bytes(s->bytes), secret_len(s->bytes), use, sizeof(use) - 1, sum);
@@ -51,6 +54,26 @@ static int fingerprint(const struct slot_secret *s, const struct rsa_key *rsa, c
 	return rc;
 }
 
+/* By whichever store holds the KEK. */
+static int ask_stores(const struct slot_text *t, const struct slot_secret *s, struct secret **out, struct error *err)
+{
+	struct key_ref kek;
+	int rc = key_ref_parse(t->kek_url, "keys", &kek, err), noted;
+
+	if (rc)
+		return rc;
+	rc = keystores_unwrap(s->stores, &kek, WRAP_RSA_OAEP_256, t->wrapped, t->wrapped_len, out, err);
+	noted = audit_note(s->audit, "unwrap", t->id, t->kek_url, rc);
+	if (rc == -ENOENT && err) {
+		error_prefix(err, rc, "the KEK %.200s opens the vault, and is in none of the key stores", t->kek_url);
+		err->code = ENOKEY;
+	}
+	if (rc || !noted)
+		return rc == -ENOENT ? -ENOKEY : rc;
+	secret_free(TAKE(*out));
+	return error_set(err, -noted, "the audit line could not be kept, so the vault is not opened");
+}
+
 /* The slot's key from the user's secret; RSA: unwrapped. */
 static int slot_key(const struct slot_text *t, const struct slot_secret *s, const struct rsa_key *rsa,
 		    struct secret **out, struct error *err)
@@ -59,6 +82,8 @@ static int slot_key(const struct slot_text *t, const struct slot_secret *s, cons
 	AUTO(secret_free) struct secret *key = NULL;
 	int rc;
 
+	if (s->kind == SLOT_KEK)
+		return ask_stores(t, s, out, err);
 	if (t->kind == SLOT_RSA)
 		return rsa_key_unwrap(rsa, WRAP_RSA_OAEP_256, t->wrapped, t->wrapped_len, out, err);
 	key = secret_new(SLOT_KEY_BYTES);
@@ -136,16 +161,33 @@ static int wrap_new_key(struct slot_text *t, const struct rsa_key *rsa, struct s
 	return rc;
 }
 
+static bool has_rsa(const struct slot_secret *s)
+{
+	return s->kind == SLOT_RSA || s->kind == SLOT_KEK;
+}
+
+/* The public half, kept with the slot and vouched for by the ring. */
+static int keep_public(struct slot_text *t, const struct key_ring *ring, const struct slot_secret *s,
+		       const struct rsa_key *rsa)
+{
+	t->public_pem = rsa_key_public_pem(rsa);
+	t->for_capsules = s->for_capsules;
+	if (s->kek_url && strlen(s->kek_url) >= sizeof(t->kek_url))
+		return -ENAMETOOLONG;
+	snprintf(t->kek_url, sizeof(t->kek_url), "%s", s->kek_url ? s->kek_url : "");
+	return t->public_pem ? slot_voucher(t, ring, t->voucher) : -ENOMEM;
+}
+
 static int fill_text(struct slot_text *t, const struct key_ring *ring, const struct slot_secret *s,
 		     const char *label, struct error *err)
 {
-	AUTO(rsa_key_free) struct rsa_key *rsa = s->kind == SLOT_RSA ? rsa_of(s, err) : NULL;
+	AUTO(rsa_key_free) struct rsa_key *rsa = has_rsa(s) ? rsa_of(s, err) : NULL;
 	AUTO(secret_free) struct secret *key = NULL;
 	int rc;
 
-	if (s->kind == SLOT_RSA && !rsa)
+	if (has_rsa(s) && !rsa)
 		return -err->code;
-	t->kind = s->kind;
+	t->kind = rsa ? SLOT_RSA : s->kind;
 	t->epoch = key_ring_epoch(ring);
 	memcpy(t->vault_id, key_ring_vault_id(ring), VAULT_ID_BYTES);
 	snprintf(t->label, sizeof(t->label), "%s", label ? label : "");
@@ -156,7 +198,9 @@ static int fill_text(struct slot_text *t, const struct key_ring *ring, const str
 	}
 	if (fingerprint(s, rsa, t->id) < 0 || getrandom(t->salt, sizeof(t->salt), 0) != sizeof(t->salt))
 		return error_set(err, EIO, "the system gives no random numbers");
-	rc = s->kind == SLOT_RSA ? wrap_new_key(t, rsa, &key, err) : slot_key(t, s, NULL, &key, err);
+	rc = rsa ? wrap_new_key(t, rsa, &key, err) : slot_key(t, s, NULL, &key, err);
+	if (rc == 0 && rsa)
+		rc = keep_public(t, ring, s, rsa);
 	if (rc == 0)
 		rc = seal_ring(t, ring, key);
 	return rc < 0 && !err->code ? error_set(err, -rc, "the slot cannot be sealed") : rc;
@@ -235,15 +279,19 @@ static int search_one(void *arg, const struct slot_text *t, struct error *err)
 	struct key_ring *ring = NULL;
 	int rc;
 
-	if (t->kind != s->secret->kind || (s->id[0] && strcmp(t->id, s->id)))
+	if (s->secret->kind == SLOT_KEK ? !t->kek_url[0] : t->kind != s->secret->kind)
+		return 0;
+	if (s->id[0] && strcmp(t->id, s->id))
 		return 0;
 	if (memcmp(t->vault_id, s->vault_id, VAULT_ID_BYTES))
 		return error_set(err, EBADMSG, "the slot belongs to another vault");
 	if (s->ring && key_ring_epoch(s->ring) >= t->epoch)
 		return 0;
 	rc = try_slot(t, s->secret, s->rsa, &ring, err);
-	if (rc == -EKEYREJECTED && !s->id[0])
+	if (rc == -EKEYREJECTED && s->secret->kind == SLOT_PASSPHRASE)
 		return 0;
+	if (rc < 0 && s->secret->kind == SLOT_KEK)
+		return rc;		/* the next may do; what this one said is told if none does */
 	if (rc < 0)
 		return rc == -EKEYREJECTED
 			? error_set(err, EBADMSG, "damaged slot: the key that it is named after does not open it")
@@ -268,6 +316,7 @@ static int search_damaged(void *arg, int rc, const struct error *why)
 int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const struct slot_secret *s,
 	      struct key_ring **ring, struct error *err)
 {
+	static const char *const what[] = { "this key file", "this passphrase", "this RSA key", "a key of a Key Vault" };
 	AUTO(rsa_key_free) struct rsa_key *rsa = NULL;
 	struct search search = { .st = st, .secret = s, .vault_id = vault_id };
 	char prefix[64] = "slot/";
@@ -281,7 +330,7 @@ int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const st
 			return error_set(err, ENOKEY, "this is the public half; the private key opens the vault");
 	}
 	search.rsa = rsa;
-	if (s->kind != SLOT_PASSPHRASE) {
+	if (s->kind != SLOT_PASSPHRASE && s->kind != SLOT_KEK) {
 		rc = fingerprint(s, rsa, search.id);
 		snprintf(prefix, sizeof(prefix), "slot/%s", search.id);
 	}
@@ -298,8 +347,7 @@ int slot_open(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const st
 		error_copy(err, &search.damage);
 		return -search.damage.code;
 	}
-	error_set(err, EKEYREJECTED, "no slot of the vault is for this %s",
-		  s->kind == SLOT_RSA ? "RSA key" : s->kind == SLOT_PASSPHRASE ? "passphrase" : "key file");
+	error_set(err, EKEYREJECTED, "no slot of the vault is for %s", what[s->kind]);
 	error_next(err, "`adebackup key list` shows the slots to whoever can open the vault.");
 	return -EKEYREJECTED;
 }
@@ -329,7 +377,7 @@ int slot_matches(struct store *st, const uint8_t vault_id[VAULT_ID_BYTES], const
 
 	if (s->kind == SLOT_RSA && !rsa)
 		return err && err->code ? -err->code : -EBADMSG;
-	if (s->kind != SLOT_PASSPHRASE) {
+	if (s->kind != SLOT_PASSPHRASE && s->kind != SLOT_KEK) {
 		if (fingerprint(s, rsa, search.id) < 0)
 			return error_set(err, EIO, "the key's fingerprint cannot be made");
 		return strcmp(search.id, id) ? -EKEYREJECTED : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Key slots: each seals the vault's key ring for one way of opening it (a key
- * file, a passphrase, an RSA key).  FORMAT.md, section "Slots".
+ * file, a passphrase, an RSA key of one's own or of a Key Vault).  FORMAT.md, section "Slots".
  */
 #ifndef ADE_FS_VAULT_SLOT_H
 #define ADE_FS_VAULT_SLOT_H
@@ -9,13 +9,22 @@
 #include "fs/store/store.h"
 #include "fs/vault/keys.h"
 
-enum slot_kind { SLOT_KEY_FILE, SLOT_PASSPHRASE, SLOT_RSA };
+/* SLOT_KEK is an rsa slot whose private half is in a Key Vault. */
+enum slot_kind { SLOT_KEY_FILE, SLOT_PASSPHRASE, SLOT_RSA, SLOT_KEK };
 
-/* What the user has.  secret: the key file's 32 bytes, the passphrase, or the
- * RSA private key in PEM (to open) / the public key in PEM (to make a slot). */
+struct keystores;
+struct audit;
+
+/* What the user has.  bytes: the key file's 32 bytes, the passphrase, or the
+ * RSA private key in PEM (to open) / the public key in PEM (to make a slot).
+ * SLOT_KEK is made from the public key and its URL, and opened by the stores. */
 struct slot_secret {
 	enum slot_kind kind;
 	const struct secret *bytes;
+	const char *kek_url;		/* SLOT_KEK, to make a slot */
+	bool for_capsules;		/* RSA and KEK, to make a slot: disks' keys are sealed for it alone */
+	struct keystores *stores;	/* SLOT_KEK, to open: these unwrap; borrowed */
+	struct audit *audit;		/* goes with stores; NULL: none */
 };
 
 #define SLOT_ID_TEXT 33u
@@ -45,6 +54,8 @@ struct slot_info {
 	enum slot_kind kind;
 	unsigned epoch;			/* the newest master key that it opens */
 	char label[128];
+	char kek_url[512];		/* SLOT_KEK */
+	bool for_capsules;
 };
 typedef int slot_fn(void *arg, const struct slot_info *info);
 /* Once for each id, with its newest epoch.  A damaged slot does not hide the

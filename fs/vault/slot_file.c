@@ -117,7 +117,9 @@ static int list_one(void *arg, const struct slot_text *t, struct error *err)
 		l->n++;
 	else if (l->all[i].epoch >= t->epoch)
 		return 0;
-	l->all[i] = (struct slot_info){ .kind = t->kind, .epoch = t->epoch };
+	l->all[i] = (struct slot_info){ .kind = t->kek_url[0] ? SLOT_KEK : t->kind, .epoch = t->epoch,
+					.for_capsules = t->for_capsules };
+	memcpy(l->all[i].kek_url, t->kek_url, sizeof(t->kek_url));
 	memcpy(l->all[i].id, t->id, sizeof(t->id));
 	memcpy(l->all[i].label, t->label, sizeof(t->label));
 	return 0;

@@ -13,10 +13,12 @@
 #define PASSES_MAX 1000u
 #define MEMORY_KIB_MAX (4u << 20)
 #define LANES_MAX 64u
+#define PUBLIC_MAX 8192u
 
 void slot_text_clear(struct slot_text *t)
 {
 	free(t->wrapped);
+	free(t->public_pem);
 	free(t->ring);
 	memset(t, 0, sizeof(*t));
 }
@@ -29,6 +31,17 @@ static int set_hex(struct jval *o, const char *name, const void *data, size_t le
 		return -ENOMEM;
 	hex_encode(data, len, text);
 	return jval_set_text(o, name, text);
+}
+
+static int print_public(struct jval *o, const struct slot_text *t)
+{
+	int rc = jval_set_text(o, "public", t->public_pem);
+
+	if (!rc && t->kek_url[0])
+		rc = jval_set_text(o, "kek", t->kek_url);
+	if (!rc && t->for_capsules)
+		rc = jval_set_bool(o, "for_capsules", true);
+	return rc ? rc : set_hex(o, "voucher", t->voucher, SHA256_BYTES);
 }
 
 char *slot_text_print(const struct slot_text *t)
@@ -45,6 +58,8 @@ char *slot_text_print(const struct slot_text *t)
 	rc = rc ? rc : set_hex(o, "ring", t->ring, t->ring_len);
 	if (!rc && t->kind == SLOT_RSA)
 		rc = set_hex(o, "wrapped", t->wrapped, t->wrapped_len);
+	if (!rc && t->kind == SLOT_RSA && t->public_pem)
+		rc = print_public(o, t);
 	if (!rc && t->kind == SLOT_PASSPHRASE) {
 		rc = jval_set_u64_text(o, "passes", t->passes);
 		rc = rc ? rc : jval_set_u64_text(o, "memory_kib", t->memory_kib);
@@ -108,6 +123,22 @@ static bool get_names(const struct jval *o, struct slot_text *t)
 	return !strcmp(id, t->id);
 }
 
+/* Optional; all of it or nothing. */
+static bool get_public(const struct jval *o, struct slot_text *t)
+{
+	const char *pem = jval_text(jval_get(o, "public")), *kek = jval_text(jval_get(o, "kek"));
+
+	if (!pem)
+		return !jval_get(o, "public") && !jval_get(o, "kek") && !jval_get(o, "for_capsules");
+	if (strlen(pem) > PUBLIC_MAX || (kek && strlen(kek) >= sizeof(t->kek_url)) ||
+	    !get_hex(o, "voucher", t->voucher, SHA256_BYTES))
+		return false;
+	snprintf(t->kek_url, sizeof(t->kek_url), "%s", kek ? kek : "");
+	t->for_capsules = jval_bool(jval_get(o, "for_capsules"), false);
+	t->public_pem = strdup(pem);
+	return t->public_pem;
+}
+
 static bool get_all(const struct jval *o, struct slot_text *t)
 {
 	uint32_t epoch;
@@ -126,7 +157,7 @@ static bool get_all(const struct jval *o, struct slot_text *t)
 		return get_number(o, "passes", PASSES_MAX, &t->passes) &&
 		       get_number(o, "memory_kib", MEMORY_KIB_MAX, &t->memory_kib) &&
 		       get_number(o, "lanes", LANES_MAX, &t->lanes);
-	return t->kind != SLOT_RSA || t->wrapped;
+	return t->kind != SLOT_RSA || (t->wrapped && get_public(o, t));
 }
 
 int slot_text_parse(const void *text, size_t len, struct slot_text *out, struct error *err)

@@ -22,6 +22,10 @@ struct slot_text {
 	uint32_t passes, memory_kib, lanes;	/* passphrase: Argon2id's costs */
 	uint8_t *wrapped;			/* rsa: the slot's key, owned */
 	size_t wrapped_len;
+	char *public_pem;			/* rsa: its public half, owned; NULL: not kept */
+	char kek_url[512];			/* rsa: the key is this one of a Key Vault; else empty */
+	bool for_capsules;			/* rsa: the keys of disks are sealed for it alone */
+	uint8_t voucher[SHA256_BYTES];		/* rsa: slot_voucher(), where public_pem is kept */
 	uint8_t commit[SHA256_BYTES];		/* HMAC-SHA-256(slot's key, "commit") */
 	uint8_t *ring;				/* sealed ring and its tag, owned */
 	size_t ring_len;

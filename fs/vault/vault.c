@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/vault.h"
 #include "crypto/hash.h"
+#include "crypto/keywrap.h"
 #include "fs/util/json_value.h"
 #include "fs/vault/object.h"
 #include "fs/vault/slot_text.h"
@@ -16,6 +17,7 @@
 struct vault {
 	struct store *store;
 	struct key_ring *ring;		/* NULL: opened without keys */
+	struct rsa_key *private_key;	/* NULL: not opened by one */
 	struct vault_info info;
 };
 
@@ -24,6 +26,7 @@ void vault_free(struct vault *v)
 	if (!v)
 		return;
 	key_ring_free(v->ring);
+	rsa_key_free(v->private_key);
 	store_free(v->store);
 	free(v);
 }
@@ -36,6 +39,11 @@ struct store *vault_store(const struct vault *v)
 const struct key_ring *vault_ring(const struct vault *v)
 {
 	return v->ring;
+}
+
+const struct rsa_key *vault_private_key(const struct vault *v)
+{
+	return v->private_key;
 }
 
 const struct vault_info *vault_info(const struct vault *v)
@@ -189,6 +197,10 @@ static int open_parts(struct vault *v, const struct slot_secret *secret, struct 
 		rc = slot_open(v->store, v->info.id, secret, &v->ring, err);
 	if (rc == 0 && secret)
 		rc = vault_text_check(text, len, &v->info, v->ring, err);
+	if (rc == 0 && secret && secret->kind == SLOT_RSA) {
+		v->private_key = rsa_key_from_pem(secret_bytes(secret->bytes), secret_len(secret->bytes), NULL, err);
+		rc = v->private_key ? 0 : -ENOMEM;
+	}
 	return rc;
 }
 

@@ -38,6 +38,7 @@ void vault_free(struct vault *v);
 
 struct store *vault_store(const struct vault *v);		/* borrowed */
 const struct key_ring *vault_ring(const struct vault *v);	/* NULL: opened without keys */
+const struct rsa_key *vault_private_key(const struct vault *v);	/* that opened it; NULL: another kind did */
 const struct vault_info *vault_info(const struct vault *v);
 const char *capsule_mode_name(enum capsule_mode mode);
 int capsule_mode_parse(const char *text, enum capsule_mode *mode);

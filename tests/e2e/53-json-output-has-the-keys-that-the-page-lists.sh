@@ -153,6 +153,10 @@ openssl genrsa -out "$T/pem" 2048 2>/dev/null
 json 0 'keystore import-key' "$S" old "$T/pem" --keystore-key "$T/store.key"
 json 0 'keystore show' "$S" one --keystore-key "$T/store.key" --value
 json 0 'keystore list' "$S" --keystore-key "$T/store.key"
+"$A" backup "$V" stored --vault-key "$K" --disk "os=$T/v" --keystore "local:$S" --keystore-key "$T/store.key" -q
+json 0 'keys show' "$V" stored --vault-key "$K"
+json 0 'keys verify' "$V" stored --vault-key "$K"
+json 0 'keys export' "$V" stored --to "$T/exported" --vault-key "$K"
 json 0 'keystore delete' "$S" one --keystore-key "$T/store.key"
 json 0 'keystore recover' "$S" one --keystore-key "$T/store.key"
 
@@ -163,8 +167,8 @@ for f in "$T"/seen/*; do
 	[ "$name" != info.json ] || name=inspect
 	sed -E "s/(.*tags)\..*/\1.NAME/; s/^overlays\[\]\..*/overlays[].KEY/; s/^disks\[\]\.info\..*/disks[].info/; s/^/$name /" "$f"
 done | sed -E 's/^[^ ]+ ((schema|command|error|error\.[a-z]+))$/every-command \1/' | sort -u >"$T/got"
-# what takes a group of several disks, or this machine's own disk to see: tests/e2e/67 and 69 do
-elsewhere='^inspect partitions\[\]\.(lvm\.logical_volumes\[\]\.(reason|inside)|lvm_reason)$|^attach warnings\[\]\.'
+# what takes a group of several disks, this machine's own disk or a Key Vault to see: tests/e2e/67, 69 and 130 do
+elsewhere='^inspect partitions\[\]\.(lvm\.logical_volumes\[\]\.(reason|inside)|lvm_reason)$|^attach warnings\[\]\.|^keys-restore-to-keyvault '
 comm -13 "$T/listed" "$T/got" >"$T/unlisted"
 [ ! -s "$T/unlisted" ] || fail "not in $page: $(cat "$T/unlisted")"
 comm -23 "$T/listed" "$T/got" | grep -Ev "$elsewhere" >"$T/unseen" || true

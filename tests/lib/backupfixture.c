@@ -13,7 +13,7 @@ static const char *const names[FIXTURE_DISKS] = { "os", "lun0" };
 
 struct vault *fixture_vault(struct fixture *f)
 {
-	struct slot_secret s = { SLOT_KEY_FILE, f->key };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = f->key };
 	struct error err = ERROR_INIT;
 	struct vault *v = vault_open(cutstore_share(f->store), &s, &err);
 
@@ -32,7 +32,7 @@ struct fixture *fixture_over(struct test_random r, uint32_t chunk_size, struct s
 	struct vault_info want = { .name = "test", .chunk_size = chunk_size, .conditional_put = true };
 	struct fixture *f = calloc(1, sizeof(*f));
 	uint8_t bytes[32];
-	struct slot_secret s = { SLOT_KEY_FILE, NULL };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = NULL };
 	struct error err = ERROR_INIT;
 	struct vault *v = NULL;
 	char slot[SLOT_ID_TEXT];

@@ -13,7 +13,7 @@
 struct vault *test_vault(struct store *taken)
 {
 	AUTO(secret_free) struct secret *key = secret_new(32);
-	struct slot_secret first = { SLOT_KEY_FILE, key };
+	struct slot_secret first = { .kind = SLOT_KEY_FILE, .bytes = key };
 	struct vault_info want = { .name = "test", .chunk_size = CHUNK_DEFAULT };
 	char id[SLOT_ID_TEXT];
 	struct vault *v = NULL;

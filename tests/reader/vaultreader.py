@@ -4,6 +4,7 @@
 
 	vaultreader.py VAULT KEY list			recovery points, as JSON
 	vaultreader.py VAULT KEY restore VM POINT DISK OUT [DISK OUT]...
+	vaultreader.py VAULT KEY keys VM POINT [PEM]	the keys of its disks, as JSON; PEM: a KEK's private key
 	vaultreader.py VAULT KEY check			all that can be checked with a key
 	vaultreader.py VAULT check --no-key		all that can be checked without
 
@@ -23,6 +24,7 @@ sys.dont_write_bytecode = True
 from vaultobjects import (MIB, ZERO, RAW, ZSTD, PATCH, PAGE_SIZE, NO_NAME, Damage, need, le16, le32,
 	le64, sized, hkdf, mac, gcm_open, unhex, decimal, unpack_frame, parse_json, Store, Object, Opener,
 	parse_slot, open_ring)
+from vaultcapsule import check_vouchers, load_private, open_capsule
 
 
 # ---- segments
@@ -311,6 +313,14 @@ def restore(vault, vm, point, outs):
 	raise Damage("no such point")
 
 
+def keys_of(vault, vm, point, private):
+	for m in vault.manifests():
+		if (m.text["vm"], m.text["id"]) == (vm, point):
+			keys = open_capsule(vault.ring, point, m.text["capsule"], private) if "capsule" in m.text else []
+			return [dict(k, bytes=k["bytes"].hex() if k["bytes"] is not None else None) for k in keys]
+	raise Damage("no such point")
+
+
 def check_without_key(vault):
 	store, seen = vault.store, 0
 	names = set(store.names())
@@ -365,7 +375,8 @@ def check(vault):
 	for m in manifests:
 		m.check_previous(by_name)
 		kinds = [a + b for a, b in zip(kinds, check_point(m))]
-	result.update(points=len(manifests), raw=kinds[RAW], zstd=kinds[ZSTD], patch=kinds[PATCH])
+	kept, marked = check_vouchers(vault)
+	result.update(public_keys=kept, for_capsules=marked, points=len(manifests), raw=kinds[RAW], zstd=kinds[ZSTD], patch=kinds[PATCH])
 	return result
 
 
@@ -378,11 +389,15 @@ def main(args):
 		if len(args) < 4 or args[1] not in options:
 			print(__doc__, file=sys.stderr)
 			return 2
-		vault, command = Vault(args[0], Opener(options[args[1]], args[2])), args[3:]
+		opener = Opener(options[args[1]], args[2])
+		vault, command = Vault(args[0], opener), args[3:]
 		if command == ["list"]:
 			print(json.dumps(list_points(vault)))
 		elif command == ["check"]:
 			print(json.dumps(check(vault)))
+		elif command[0] == "keys" and len(command) in (3, 4):
+			private = load_private(command[3]) if command[3:] else opener.secret if opener.kind == "rsa" else None
+			print(json.dumps(keys_of(vault, command[1], command[2], private)))
 		elif command[0] == "restore" and len(command) >= 5 and len(command) % 2:
 			restore(vault, command[1], command[2], list(zip(command[3::2], command[4::2])))
 		else:

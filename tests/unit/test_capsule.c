@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -20,6 +21,13 @@ static struct keyring *two_keys(void)
 	return r;
 }
 
+static int make(const struct key_ring *ring, enum capsule_mode mode, struct keyring *keys, struct jval **out)
+{
+	struct capsule_making how = { .ring = ring, .point_id = "0123456789abcdef", .mode = mode };
+
+	return capsule_make(&how, keys, out, NULL);
+}
+
 static void keys_that_opened_something_come_back(void **state)
 {
 	AUTO(key_ring_free) struct key_ring *ring = key_ring_new(vault_id, NULL);
@@ -27,10 +35,10 @@ static void keys_that_opened_something_come_back(void **state)
 	AUTO(jval_free) struct jval *none = NULL, *capsule = NULL;
 
 	(void)state;
-	assert_int_equal(capsule_make(ring, CAPSULE_SEALED, "0123456789abcdef", keys, &none, NULL), 0);
+	assert_int_equal(make(ring, CAPSULE_SEALED, keys, &none), 0);
 	assert_null(none);
 	keyring_at(keys, 0)->used = true;
-	assert_int_equal(capsule_make(ring, CAPSULE_SEALED, "0123456789abcdef", keys, &capsule, NULL), 0);
+	assert_int_equal(make(ring, CAPSULE_SEALED, keys, &capsule), 0);
 	assert_int_equal(capsule_open(ring, "0123456789abcdef", capsule, back, NULL), 0);
 	assert_int_equal(keyring_count(back), 1);
 	assert_string_equal(keyring_at(back, 0)->name, "LinuxPassPhraseFileName");
@@ -47,7 +55,7 @@ static void a_capsule_of_another_point_or_vault_or_a_changed_one_is_refused(void
 
 	(void)state;
 	keyring_at(keys, 1)->used = true;
-	assert_int_equal(capsule_make(ring, CAPSULE_SEALED, "0123456789abcdef", keys, &capsule, NULL), 0);
+	assert_int_equal(make(ring, CAPSULE_SEALED, keys, &capsule), 0);
 	assert_int_equal(capsule_open(ring, "1123456789abcdef", capsule, back, NULL), -EBADMSG);
 	assert_int_equal(capsule_open(other, "0123456789abcdef", capsule, back, NULL), -EBADMSG);
 	for (int i = 0; i < 6; i++) {
@@ -68,8 +76,9 @@ static void wrapped_keys_stay_wrapped(void **state)
 	static const char id[] = "0123456789abcdef";
 	AUTO(key_ring_free) struct key_ring *ring = key_ring_new(vault_id, NULL);
 	AUTO(keyring_free) struct keyring *keys = two_keys(), *back = keyring_new();
-	struct wrapped_key w = { .kek_url = "https://v.vault.azure.net/keys/k/1", .algorithm = "RSA-OAEP",
-				 .bytes = "wrapped bytes", .len = 13 };
+	static const char kek[] = "https://v.vault.azure.net/keys/k/1";
+	struct key_origin *o = key_origin_new();
+	struct capsule_opener with = { .ring = ring };
 	AUTO(jval_free) struct jval *capsule = NULL, *none = NULL;
 	AUTO(free) char *text = NULL;
 	struct error err = ERROR_INIT;
@@ -77,23 +86,28 @@ static void wrapped_keys_stay_wrapped(void **state)
 
 	(void)state;
 	keyring_at(keys, 0)->used = true;
-	assert_int_equal(capsule_make(ring, CAPSULE_NONE, id, keys, &none, NULL), 0);
+	assert_int_equal(make(ring, CAPSULE_NONE, keys, &none), 0);
 	assert_null(none);
-	assert_int_equal(capsule_make(ring, CAPSULE_WRAPPED, id, keys, &none, NULL), 0);
+	assert_int_equal(make(ring, CAPSULE_WRAPPED, keys, &none), 0);
 	assert_null(none);
 	keyring_at(keys, 1)->used = true;
-	assert_int_equal(keyring_set_wrapped(keys, &w, NULL), 0);
-	assert_int_equal(capsule_make(ring, CAPSULE_WRAPPED, id, keys, &capsule, NULL), 0);
+	assert_non_null(o);
+	o->wrapped = true;
+	snprintf(o->kek_url, sizeof(o->kek_url), "%s", kek);
+	snprintf(o->algorithm, sizeof(o->algorithm), "RSA-OAEP");
+	o->value = strdup("d3JhcHBlZCBieXRlcw");
+	keyring_set_origin(keys, o);
+	assert_int_equal(make(ring, CAPSULE_WRAPPED, keys, &capsule), 0);
 	list = jval_get(capsule, "keys");
 	assert_int_equal(jval_len(list), 1);
 	text = jval_print(capsule, false);
-	assert_non_null(strstr(text, w.kek_url));
+	assert_non_null(strstr(text, kek));
 	assert_int_equal(capsule_open(ring, id, capsule, back, NULL), 0);
-	assert_int_equal(capsule_unwrap(ring, id, capsule, NULL, NULL, back, &err), -ENOKEY);
-	assert_non_null(strstr(err.text, w.kek_url));
+	assert_int_equal(capsule_unwrap(&with, id, capsule, back, &err), -ENOKEY);
+	assert_non_null(strstr(err.text, kek));
 	assert_int_equal(keyring_count(back), 0);
 	assert_int_equal(jval_set_text(jval_at(list, 0), "kek", "https://v.vault.azure.net/keys/evil/1"), 0);
-	assert_int_equal(capsule_unwrap(ring, id, capsule, NULL, NULL, back, &err), -EBADMSG);
+	assert_int_equal(capsule_unwrap(&with, id, capsule, back, &err), -EBADMSG);
 }
 
 int main(void)

@@ -16,7 +16,7 @@ static struct vault *make_vault(void)
 {
 	uint8_t bytes[32] = { 3 };
 	AUTO(secret_free) struct secret *key = secret_copy(bytes, sizeof(bytes));
-	struct slot_secret s = { SLOT_KEY_FILE, key };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = key };
 	struct vault_info want = { .name = "" };
 	struct vault *v = NULL;
 	char id[SLOT_ID_TEXT];

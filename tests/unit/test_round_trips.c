@@ -35,7 +35,7 @@ struct world {
 static struct vault *open_vault(struct store *st)
 {
 	AUTO(secret_free) struct secret *key = secret_new(32);
-	struct slot_secret s = { SLOT_KEY_FILE, key };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = key };
 	struct error err = ERROR_INIT;
 	struct vault *v;
 

@@ -2,6 +2,7 @@
 /* Keys of a vault come, go and are renewed; a key on paper is a key file. */
 #include "fs/vault/object.h"
 #include "fs/vault/slot_paper.h"
+#include "fs/vault/slot_public.h"
 #include "fs/vault/slot_text.h"
 #include "fs/vault/vault_rotate.h"
 #include "crypto/keywrap.h"
@@ -67,7 +68,8 @@ static struct seen list(struct vault *v, int expected)
 static void a_slot_knows_its_key_and_goes_alone(void **state)
 {
 	AUTO(secret_free) struct secret *k = key_of(1), *k2 = key_of(2), *p = secret_copy("pass", 4);
-	struct slot_secret s = { SLOT_KEY_FILE, k }, s2 = { SLOT_KEY_FILE, k2 }, sp = { SLOT_PASSPHRASE, p };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k }, s2 = { .kind = SLOT_KEY_FILE, .bytes = k2 },
+		sp = { .kind = SLOT_PASSPHRASE, .bytes = p };
 	char id[SLOT_ID_TEXT], id2[SLOT_ID_TEXT], idp[SLOT_ID_TEXT];
 	AUTO(vault_free) struct vault *v = new_vault(&s, id);
 	struct store *st = vault_store(v);
@@ -92,7 +94,7 @@ static void a_slot_knows_its_key_and_goes_alone(void **state)
 static void a_damaged_slot_hides_no_other(void **state)
 {
 	AUTO(secret_free) struct secret *k = key_of(1);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	char id[SLOT_ID_TEXT], name[64];
 	AUTO(vault_free) struct vault *v = new_vault(&s, id);
 	static const char *const other = "0123456789abcdef0123456789abcdef";
@@ -109,7 +111,7 @@ static void a_damaged_slot_hides_no_other(void **state)
 static void a_slot_of_another_vault_opens_nothing(void **state)
 {
 	AUTO(secret_free) struct secret *k = key_of(1);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	char id[SLOT_ID_TEXT], name[64];
 	AUTO(vault_free) struct vault *v = new_vault(&s, id), *w = new_vault(&s, id);
 	AUTO(free) void *data = NULL;
@@ -123,24 +125,34 @@ static void a_slot_of_another_vault_opens_nothing(void **state)
 	assert_int_equal(opens(w, &s), 1);
 }
 
+static int count_marked(void *arg, const struct slot_text *t, const struct rsa_key *key, struct error *err)
+{
+	(void)err;
+	*(unsigned *)arg += t->for_capsules && key;
+	return 0;
+}
+
 static void rotating_adds_a_key_that_every_given_secret_opens(void **state)
 {
 	AUTO(rsa_key_free) struct rsa_key *rsa = rsa_key_generate(2048, NULL);
 	AUTO(free) char *pem = rsa_key_public_pem(rsa);
 	AUTO(secret_free) struct secret *k = key_of(1), *public = secret_copy(pem, strlen(pem)),
-		*private = rsa_key_private_pem(rsa);
-	struct slot_secret s[] = { { SLOT_KEY_FILE, k }, { SLOT_RSA, public } }, priv = { SLOT_RSA, private };
+		*private = rsa_key_private_pem(rsa), *words = secret_copy("words", 5);
+	struct slot_secret s[] = { { .kind = SLOT_KEY_FILE, .bytes = k }, { .kind = SLOT_PASSPHRASE, .bytes = words } },
+		rsa_slot = { .kind = SLOT_RSA, .bytes = public, .for_capsules = true },
+		priv = { .kind = SLOT_RSA, .bytes = private };
 	char id[SLOT_ID_TEXT], id2[SLOT_ID_TEXT];
 	AUTO(vault_free) struct vault *v = new_vault(&s[0], id);
 	AUTO(free) void *old = NULL, *text = NULL;
 	struct key_ring *ring = NULL;
 	struct error err = ERROR_INIT;
-	unsigned epoch = 0;
+	unsigned epoch = 0, marked = 0;
 	size_t len, n;
 
 	(void)state;
 	assert_int_equal(object_seal(vault_ring(v), OBJECT_LOG, "log/1", "old", 3, &old, &len, NULL), 0);
-	assert_int_equal(slot_put(vault_store(v), vault_ring(v), &s[1], "escrow", id2, NULL), 0);
+	assert_int_equal(slot_put(vault_store(v), vault_ring(v), &rsa_slot, "escrow", id, NULL), 0);
+	assert_int_equal(slot_put(vault_store(v), vault_ring(v), &s[1], "words", id2, NULL), 0);
 	assert_int_equal(vault_rotate(v, s, 1, &epoch, &err), -EBUSY);
 	assert_non_null(strstr(err.text, id2));
 	assert_int_equal(opens(v, &s[0]), 1);
@@ -148,9 +160,11 @@ static void rotating_adds_a_key_that_every_given_secret_opens(void **state)
 	assert_int_equal(epoch, 2);
 	assert_int_equal(opens(v, &s[0]), 2);
 	assert_int_equal(opens(v, &priv), 2);
-	assert_int_equal(list(v, 0).n, 2);
-	assert_int_equal(list(v, 0).epoch, 2);
 	assert_int_equal(slot_open(vault_store(v), vault_info(v)->id, &s[0], &ring, NULL), 0);
+	assert_int_equal(list(v, 0).n, 3);
+	assert_int_equal(slot_each_public(vault_store(v), ring, count_marked, &marked, NULL), 0);
+	assert_int_equal(marked, 1);
+	assert_int_equal(list(v, 0).epoch, 2);
 	assert_int_equal(object_open(ring, OBJECT_LOG, "log/1", old, len, &text, &n, NULL), 0);
 	key_ring_free(ring);
 }
@@ -159,7 +173,7 @@ static void rotating_adds_a_key_that_every_given_secret_opens(void **state)
 static void a_cut_rotation_is_no_harm(void **state)
 {
 	AUTO(secret_free) struct secret *k = key_of(1);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	char id[SLOT_ID_TEXT];
 	AUTO(vault_free) struct vault *v = new_vault(&s, id);
 	AUTO(key_ring_free) struct key_ring *grown = key_ring_grow(vault_ring(v), NULL);

@@ -101,7 +101,7 @@ static void a_key_file_opens_and_another_is_refused(void **state)
 {
 	AUTO(store_free) struct store *st = store_mem();
 	AUTO(secret_free) struct secret *k = key_of(1), *other = key_of(2);
-	struct slot_secret s = { SLOT_KEY_FILE, k }, o = { SLOT_KEY_FILE, other };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k }, o = { .kind = SLOT_KEY_FILE, .bytes = other };
 	AUTO(vault_free) struct vault *v = NULL;
 	struct error err = ERROR_INIT;
 	char id[SLOT_ID_TEXT];
@@ -123,9 +123,9 @@ static void passphrases_and_rsa_keys_open_beside_each_other(void **state)
 	AUTO(secret_free) struct secret *pass = bytes_of("pass one"), *pass2 = bytes_of("pass two"),
 		*wrong = bytes_of("pass three"), *public = bytes_of(pem), *private = rsa_key_private_pem(rsa),
 		*stranger = rsa_key_private_pem(rsa2);
-	struct slot_secret s1 = { SLOT_PASSPHRASE, pass }, s2 = { SLOT_PASSPHRASE, pass2 },
-		bad = { SLOT_PASSPHRASE, wrong }, pub = { SLOT_RSA, public }, priv = { SLOT_RSA, private },
-		other = { SLOT_RSA, stranger };
+	struct slot_secret s1 = { .kind = SLOT_PASSPHRASE, .bytes = pass }, s2 = { .kind = SLOT_PASSPHRASE, .bytes = pass2 },
+		bad = { .kind = SLOT_PASSPHRASE, .bytes = wrong }, pub = { .kind = SLOT_RSA, .bytes = public }, priv = { .kind = SLOT_RSA, .bytes = private },
+		other = { .kind = SLOT_RSA, .bytes = stranger };
 	AUTO(vault_free) struct vault *v = NULL;
 	char id[SLOT_ID_TEXT];
 
@@ -148,7 +148,7 @@ static void a_damaged_or_foreign_slot_is_damage_and_not_a_wrong_key(void **state
 {
 	AUTO(store_free) struct store *a = store_mem(), *b = store_mem();
 	AUTO(secret_free) struct secret *k = key_of(1);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	AUTO(vault_free) struct vault *va = NULL;
 	AUTO(free) void *text = NULL, *data = NULL;
 	char id[SLOT_ID_TEXT], name[64], *at;
@@ -175,7 +175,7 @@ static void a_changed_description_is_found_with_the_keys(void **state)
 {
 	AUTO(store_free) struct store *st = store_mem();
 	AUTO(secret_free) struct secret *k = key_of(1);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	AUTO(free) void *text = NULL;
 	size_t len;
 	char *at;
@@ -204,7 +204,7 @@ static void names_of_vms_are_kept_sealed(void **state)
 {
 	AUTO(store_free) struct store *st = store_mem();
 	AUTO(secret_free) struct secret *k = key_of(1);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	AUTO(vault_free) struct vault *v = NULL;
 	char id[SLOT_ID_TEXT], vm[VM_ID_TEXT], all[256] = "";
 	uint8_t one[32], two[32];
@@ -262,7 +262,7 @@ static void of_two_inits_at_once_one_vault_stands_and_opens(void **state)
 {
 	struct store_ops ops = shared_ops;
 	AUTO(secret_free) struct secret *k1 = key_of(1), *k2 = key_of(2);
-	struct slot_secret s1 = { SLOT_KEY_FILE, k1 }, s2 = { SLOT_KEY_FILE, k2 };
+	struct slot_secret s1 = { .kind = SLOT_KEY_FILE, .bytes = k1 }, s2 = { .kind = SLOT_KEY_FILE, .bytes = k2 };
 
 	(void)state;
 	ops.put = racing_put;
@@ -301,7 +301,7 @@ static void a_slot_that_another_init_cleared_away_is_put_again(void **state)
 	struct store_ops ops = shared_ops;
 	AUTO(store_free) struct store *st = store_mem();
 	AUTO(secret_free) struct secret *k1 = key_of(1);
-	struct slot_secret s1 = { SLOT_KEY_FILE, k1 };
+	struct slot_secret s1 = { .kind = SLOT_KEY_FILE, .bytes = k1 };
 	AUTO(vault_free) struct vault *v = NULL;
 	struct store *clearing = share(st);
 	char id[SLOT_ID_TEXT];

@@ -16,7 +16,7 @@
 static struct vault *new_vault(void)
 {
 	AUTO(secret_free) struct secret *k = secret_copy("0123456789abcdef0123456789abcdef", 32);
-	struct slot_secret s = { SLOT_KEY_FILE, k };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = k };
 	struct vault_info want = { .name = "north" };
 	struct vault *v = NULL;
 	char id[SLOT_ID_TEXT];

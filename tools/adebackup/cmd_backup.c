@@ -3,6 +3,7 @@
 #include "fs/backup/proof.h"
 #include "fs/keys/keystore.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/seen.h"
@@ -22,6 +23,7 @@ struct job {
 	char name[DISKS_MAX][64];
 	size_t n;
 	struct keyring *keys;		/* NULL: none was named */
+	struct keystores *stores;	/* for Key Vault's backup blobs; NULL: none was named */
 	struct disk_options options;
 	struct progress progress;
 };
@@ -39,6 +41,7 @@ static void job_clear(struct job *j)
 	for (size_t i = 0; i < j->n; i++)
 		blockdev_unref(j->disk[i].source);
 	keyring_free(j->keys);
+	keystores_free(j->stores);
 }
 
 /* "os=/images/os.vhd" */
@@ -98,7 +101,9 @@ static int take_keys(struct job *j, struct error *err)
 	j->keys = keyring_from_options(j->in->options, err, &warning);
 	if (warning.code)
 		report_warning(j->in->report, &warning);
-	return j->keys ? 0 : -err->code;
+	if (j->keys && options_has(j->in->options, OPT_KEYSTORE))
+		j->stores = keystores_from_options(j->in->options, err);
+	return j->keys && !err->code ? 0 : -err->code;
 }
 
 static struct jval *read_config(const char *path, struct error *err)
@@ -152,7 +157,8 @@ static int tell(void *arg, const struct backup_progress *p)
 static int prove(void *arg, struct vault *v, struct point *p, struct error *err)
 {
 	struct job *j = arg;
-	struct proof_keys k = { .keys = j->keys, .options = &j->options, .disks = j->disk, .n_disks = j->n };
+	struct proof_keys k = { .keys = j->keys, .options = &j->options, .disks = j->disk, .n_disks = j->n,
+				.stores = j->stores };
 
 	return proof_make(&k, v, p, err);
 }

@@ -13,8 +13,7 @@
 
 /* The first slot's secret: a key file that is made when it is not there, a
  * passphrase, or a public key. */
-static int first_secret(const struct options *o, struct slot_secret *s, struct secret **bytes, bool *made,
-			struct error *err)
+static int first_secret(const struct options *o, struct vault_secret *v, bool *made, struct error *err)
 {
 	const char *key = options_get(o, OPT_VAULT_KEY), *public = options_get(o, OPT_VAULT_RSA_PUBLIC);
 	int rc;
@@ -27,19 +26,19 @@ static int first_secret(const struct options *o, struct slot_secret *s, struct s
 	if (public && (key || options_has(o, OPT_VAULT_PASSPHRASE_FILE)))
 		return error_set(err, EINVAL, "several keys are named; further ones come by `adebackup key add`");
 	if (public) {
-		s->kind = SLOT_RSA;
-		rc = keyfile_load(public, bytes, err);
-		s->bytes = *bytes;
+		rc = keyfile_load(public, &v->bytes, err);
+		v->s = (struct slot_secret){ .kind = SLOT_RSA, .bytes = v->bytes };
 		return rc;
 	}
-	rc = vault_secret_from_options(o, s, bytes, err);
+	rc = vault_secret_from_options(o, v, err);
 	if (rc == -ENOENT && key) {
 		error_clear(err);
-		rc = slot_key_file_make(key, bytes, err);
-		s->kind = SLOT_KEY_FILE;
-		s->bytes = *bytes;
+		rc = slot_key_file_make(key, &v->bytes, err);
+		v->s = (struct slot_secret){ .kind = SLOT_KEY_FILE, .bytes = v->bytes };
 		*made = rc == 0;
 	}
+	if (rc == 0 && v->s.kind == SLOT_KEK)
+		rc = error_set(err, ENOKEY, "a vault's first key is no KEK; `adebackup key add --vault-kek` adds one");
 	if (rc == -ENOKEY)
 		error_next(err, "Give --vault-key FILE (made if it is not there), --vault-passphrase-file FILE or "
 				"--vault-rsa-public FILE.");
@@ -97,10 +96,9 @@ static void tell(const struct invocation *in, const struct vault *v, const struc
 
 static int run(const struct invocation *in)
 {
-	AUTO(secret_free) struct secret *bytes = NULL;
+	AUTO(vault_secret_clear) struct vault_secret first = { .bytes = NULL };
 	AUTO(vault_free) struct vault *v = NULL;
 	char id[2 * VAULT_ID_BYTES + 1], slot[SLOT_ID_TEXT];
-	struct slot_secret s = { .kind = SLOT_KEY_FILE };
 	struct vault_info want = { .name = "" };
 	struct error err = ERROR_INIT;
 	struct store *st;
@@ -109,16 +107,16 @@ static int run(const struct invocation *in)
 	if (!store_is_remote(in->operands[0]) && vault_is_at(in->operands[0], in->options, NULL))
 		error_set(&err, EEXIST, "there is a vault here already");
 	else if (wanted(in->options, &want, &err) == 0 &&
-		 first_secret(in->options, &s, &bytes, &made, &err) == 0 &&
+		 first_secret(in->options, &first, &made, &err) == 0 &&
 		 (st = store_from_options(in->operands[0], true, in->options, &err)))
-		vault_init(st, &want, &s, slot, &v, &err);
+		vault_init(st, &want, &first.s, slot, &v, &err);
 	if (!v) {
 		if (!err.object[0])
 			error_object(&err, "%s", in->operands[0]);
 		return report_error(in->report, &err);
 	}
 	hex_encode(vault_info(v)->id, VAULT_ID_BYTES, id);
-	tell(in, v, &s, made);
+	tell(in, v, &first.s, made);
 	return report_result(in->report, json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:i}", "vault", in->operands[0], "id", id,
 						   "slot", slot, "key_made", made, "conditional_put",
 						   vault_info(v)->conditional_put, "capsule",

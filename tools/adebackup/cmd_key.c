@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key list, add, remove: the keys that open a vault. */
+#include "crypto/keywrap.h"
 #include "fs/keys/keyfile.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/store_opening.h"
 #include "tools/lib/vault_opening.h"
 
@@ -33,11 +35,14 @@ struct listing { json_t *all; bool print; };
 static int add_line(void *arg, const struct slot_info *info)
 {
 	struct listing *l = arg;
-	json_t *o = json_pack("{s:s,s:s,s:s,s:i}", "id", info->id, "kind", slot_kind_name(info->kind), "label",
-			      info->label, "epoch", (int)info->epoch);
+	json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:b,s:s}", "id", info->id, "kind", slot_kind_name(info->kind), "label",
+			      info->label, "epoch", (int)info->epoch, "for_capsules", info->for_capsules, "kek",
+			      info->kek_url);
 
 	if (l->print)
-		printf("%s  %-10s  epoch %u  %s\n", info->id, slot_kind_name(info->kind), info->epoch, info->label);
+		printf("%s  %-10s  epoch %u  %s%s%s%s%s\n", info->id, slot_kind_name(info->kind), info->epoch, info->label,
+		       info->for_capsules ? "  for capsules" : "", *info->kek_url ? "  (" : "", info->kek_url,
+		       *info->kek_url ? ")" : "");
 	return json_array_append_new(l->all, o) ? -ENOMEM : 0;
 }
 
@@ -65,20 +70,50 @@ const struct command cmd_key_list = {
 static int count_new(const struct options *o)
 {
 	return options_has(o, OPT_NEW_VAULT_KEY) + options_has(o, OPT_NEW_VAULT_PASSPHRASE_FILE) +
-	       options_has(o, OPT_VAULT_RSA_PUBLIC);
+	       options_has(o, OPT_VAULT_RSA_PUBLIC) + options_has(o, OPT_VAULT_KEK);
+}
+
+/* The public half of a Key Vault's key, and its URL with the version that it has now. */
+static int kek_secret(const struct options *o, char url[512], struct secret **pem, struct error *err)
+{
+	AUTO(keystores_free) struct keystores *stores = keystores_for_url(o, options_get(o, OPT_VAULT_KEK), err);
+	AUTO(rsa_key_free) struct rsa_key *key = NULL;
+	AUTO(free) char *text = NULL;
+	struct key_ref ref;
+	int rc = stores ? key_ref_parse(options_get(o, OPT_VAULT_KEK), "keys", &ref, err) : -err->code;
+
+	rc = rc ? rc : keystores_public_key(stores, &ref, &key, err);
+	if (rc)
+		return rc == -ENOENT ? error_prefix(err, rc, "the KEK") : rc;
+	text = rsa_key_public_pem(key);
+	*pem = text ? secret_copy(text, strlen(text)) : NULL;
+	snprintf(url, 512, "%s%s%s%s%s%s", *ref.host ? "https://" : "", ref.host, *ref.host ? "/keys/" : "", ref.name,
+		 *ref.version ? "/" : "", ref.version);
+	return *pem ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
 /* The one new secret that the options name. */
-static int new_secret(const struct options *o, struct slot_secret *s, struct secret **bytes, bool *made,
-		      struct error *err)
+static int new_secret(const struct options *o, struct slot_secret *s, char url[512], struct secret **bytes,
+		      bool *made, struct error *err)
 {
 	const char *key = options_get(o, OPT_NEW_VAULT_KEY), *pass = options_get(o, OPT_NEW_VAULT_PASSPHRASE_FILE);
 	int rc;
 
 	if (count_new(o) != 1) {
 		error_set(err, EINVAL, "one new key is to be named");
-		error_next(err, "Give --new-vault-key FILE, --new-vault-passphrase-file FILE or --vault-rsa-public FILE.");
+		error_next(err, "Give --new-vault-key FILE, --new-vault-passphrase-file FILE, --vault-rsa-public FILE or "
+			   "--vault-kek URL.");
 		return -EINVAL;
+	}
+	s->for_capsules = options_has(o, OPT_FOR_CAPSULES);
+	if (s->for_capsules && (key || pass))
+		return error_set(err, EINVAL, "--for-capsules goes with --vault-rsa-public or --vault-kek");
+	if (options_has(o, OPT_VAULT_KEK)) {
+		rc = kek_secret(o, url, bytes, err);
+		s->kind = SLOT_KEK;
+		s->kek_url = url;
+		s->bytes = *bytes;
+		return rc;
 	}
 	s->kind = key ? SLOT_KEY_FILE : pass ? SLOT_PASSPHRASE : SLOT_RSA;
 	rc = key ? slot_key_file_read(key, bytes, err)
@@ -103,32 +138,38 @@ static int run_add(const struct invocation *in)
 	AUTO(vault_free) struct vault *v = NULL;
 	struct slot_secret s = { .kind = SLOT_KEY_FILE };
 	struct error err = ERROR_INIT;
-	char id[SLOT_ID_TEXT];
+	char id[SLOT_ID_TEXT], url[512] = "";
 	bool made = false;
 	int rc = 0;
 
 	if (label && strlen(label) >= sizeof(((struct slot_info *)0)->label))
 		rc = error_set(&err, EINVAL, "the label is too long");
 	v = rc ? NULL : vault_from_options(in->operands[0], in->options, &err);
-	if (!v || new_secret(in->options, &s, &bytes, &made, &err) < 0 ||
+	if (!v || new_secret(in->options, &s, url, &bytes, &made, &err) < 0 ||
 	    slot_put(vault_store(v), vault_ring(v), &s, label ? label : "", id, &err) < 0)
 		return fail(in, &err);
 	if (!in->report->json && !in->report->quiet)
 		printf("%s the vault's key %s%s%s\n", made ? "Made and added" : "Added", id, made ? ": " : "",
 		       made ? options_get(in->options, OPT_NEW_VAULT_KEY) : "");
-	return report_result(in->report, json_pack("{s:s,s:s,s:b}", "id", id, "kind", slot_kind_name(s.kind),
-						   "key_made", made));
+	return report_result(in->report, json_pack("{s:s,s:s,s:b,s:b,s:s}", "id", id, "kind", slot_kind_name(s.kind),
+						   "key_made", made, "for_capsules", s.for_capsules, "kek", url));
 }
 
 const struct command cmd_key_add = {
 	.name = "key add", .operands = "VAULT", .min = 1, .max = 1,
 	.summary = "give a vault one more key",
 	.text = "Opens VAULT with a key that it has (--vault-key, …) and adds the new one: a key file, which is "
-		"made when it is not there, a passphrase, or the public half of an RSA key. From then on either "
-		"opens the whole vault.",
+		"made when it is not there, a passphrase, the public half of an RSA key, or a key of a Key Vault "
+		"(--vault-kek), which is asked for its public half now and to unwrap later. From then on either "
+		"opens the whole vault.\n\n"
+		"With --for-capsules the keys of disks are from now on sealed for that RSA key or KEK alone: "
+		"hosts that back up with another key of the vault cannot open the disks that they have "
+		"backed up. Points that are there already stay as they are.",
 	.example = "  adebackup key add /backup --vault-key vault.key --new-vault-key /mnt/usb/second.key "
 		   "--label 'in the safe'\n"
-		   "  adebackup key add /backup --vault-key vault.key --vault-rsa-public escrow.pem",
+		   "  adebackup key add /backup --vault-key vault.key --vault-rsa-public escrow.pem --for-capsules\n"
+		   "  adebackup key add /backup --vault-key vault.key --vault-kek "
+		   "https://contoso.vault.azure.net/keys/backup",
 	.groups = G_VAULT | G_NEWKEY, .vault = true, .run = run_add,
 };
 
@@ -190,17 +231,16 @@ static int remove_slot(const struct invocation *in, struct vault *v, const struc
 
 static int run_remove(const struct invocation *in)
 {
-	AUTO(secret_free) struct secret *bytes = NULL;
+	AUTO(vault_secret_clear) struct vault_secret s = { .bytes = NULL };
 	AUTO(vault_free) struct vault *v = NULL;
-	struct slot_secret s = { .kind = SLOT_KEY_FILE };
 	struct slot_info slot = { .id = "" };
 	struct error err = ERROR_INIT;
 	struct store *st;
 
-	if (vault_secret_from_options(in->options, &s, &bytes, &err) == 0 &&
+	if (vault_secret_from_options(in->options, &s, &err) == 0 &&
 	    (st = store_from_options(in->operands[0], false, in->options, &err)))
-		v = vault_open(st, &s, &err);
-	if (!v || remove_slot(in, v, &s, &slot, &err) < 0)
+		v = vault_open(st, &s.s, &err);
+	if (!v || remove_slot(in, v, &s.s, &slot, &err) < 0)
 		return fail(in, &err);
 	if (!in->report->json && !in->report->quiet)
 		printf("Removed the key %s. Who has opened the vault with it may have kept what was in it:\n"

@@ -18,7 +18,8 @@ extern const struct command cmd_key_rotate, cmd_key_export;
 
 /* What the options name: the secret that opens the vault, then public keys. */
 struct given {
-	struct slot_secret s[SECRETS_MAX];
+	struct vault_secret opens;
+	struct slot_secret s[SECRETS_MAX];	/* the first is opens.s */
 	struct secret *bytes[SECRETS_MAX];
 	size_t n;
 	struct vault *vault;
@@ -27,6 +28,7 @@ struct given {
 static void given_clear(struct given *g)
 {
 	vault_free(g->vault);
+	vault_secret_clear(&g->opens);
 	for (size_t i = 0; i < SECRETS_MAX; i++)
 		secret_free(g->bytes[i]);
 }
@@ -34,10 +36,11 @@ static void given_clear(struct given *g)
 static int open_given(const struct invocation *in, struct given *g, struct error *err)
 {
 	struct store *st;
-	int rc = vault_secret_from_options(in->options, &g->s[0], &g->bytes[0], err);
+	int rc = vault_secret_from_options(in->options, &g->opens, err);
 
 	if (rc < 0)
 		return rc;
+	g->s[0] = g->opens.s;
 	g->n = 1;
 	st = store_from_options(in->operands[0], false, in->options, err);
 	g->vault = st ? vault_open(st, &g->s[0], err) : NULL;
@@ -53,7 +56,7 @@ static int add_public(const struct invocation *in, struct given *g, struct error
 		if (g->n == SECRETS_MAX)
 			return error_set(err, EINVAL, "more than %u public keys", SECRETS_MAX - 1);
 		rc = keyfile_load(path, &g->bytes[g->n], err);
-		g->s[g->n] = (struct slot_secret){ SLOT_RSA, g->bytes[g->n] };
+		g->s[g->n] = (struct slot_secret){ .kind = SLOT_RSA, .bytes = g->bytes[g->n] };
 		g->n++;
 	}
 	return rc;
@@ -88,8 +91,9 @@ const struct command cmd_key_rotate = {
 	.summary = "seal what is written from now on with a new key",
 	.text = "Adds a master key to VAULT: who has learnt an earlier one, and not this one, cannot open what is "
 		"written from now on. What was written before stays readable to him.\n\n"
-		"Every key file, passphrase and RSA key that opens the vault goes on opening all of it. Each must be at "
-		"hand: the one that opens the vault, and public halves with --vault-rsa-public. While there are others "
+		"Every key file, passphrase, RSA key and KEK that opens the vault goes on opening all of it. The one "
+		"that opens the vault now is at hand; slots of RSA keys and KEKs keep their public halves (for older "
+		"ones give them with --vault-rsa-public). While there are others "
 		"nothing is done: `key remove` them, rotate, and `key add` them again.",
 	.example = "  adebackup key rotate /backup --vault-key vault.key --vault-rsa-public escrow.pem",
 	.groups = G_VAULT | G_PUBLIC, .vault = true, .run = run_rotate,
@@ -129,7 +133,7 @@ static int run_export(const struct invocation *in)
 	for (char *p = about; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
-	paper = slot_paper_print(secret_bytes(g.bytes[0]), about);
+	paper = slot_paper_print(secret_bytes(g.opens.bytes), about);
 	if (!paper || fwrite(secret_bytes(paper), 1, secret_len(paper), stdout) != secret_len(paper) ||
 	    fflush(stdout)) {
 		error_set(&err, EIO, "the key cannot be written");

@@ -5,15 +5,15 @@
 #include "tools/lib/prompt.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A lone disk says not whose it is: so many secrets are tried. */
 #define MAX_CANDIDATES 256
 
-struct keystores *keystores_from_options(const struct options *o, struct error *err)
+void keystore_options_from(const struct options *o, struct token_options *token, struct keystore_options *how)
 {
-	AUTO(keystores_free) struct keystores *k = keystores_new();
-	struct token_options token = {
+	*token = (struct token_options){
 		.tenant = options_get(o, OPT_AZURE_TENANT),
 		.client_id = options_get(o, OPT_AZURE_CLIENT_ID),
 		.client_secret_file = options_get(o, OPT_AZURE_CLIENT_SECRET_FILE),
@@ -22,21 +22,44 @@ struct keystores *keystores_from_options(const struct options *o, struct error *
 		.token_command = options_get(o, OPT_AZURE_TOKEN_COMMAND),
 		.authority = options_get(o, OPT_AZURE_AUTHORITY),
 	};
-	struct keystore_options how = {
+	*how = (struct keystore_options){
 		.ca_file = options_get(o, OPT_CA_FILE),
-		.token = &token,
+		.token = token,
 		.keystore_key = options_get(o, OPT_KEYSTORE_KEY),
 		.pin_file = options_get(o, OPT_KEYSTORE_PIN_FILE),
 		.ask = prompt_possible() ? prompt_secret : NULL,
 	};
+}
+
+struct keystores *keystores_from_options(const struct options *o, struct error *err)
+{
+	AUTO(keystores_free) struct keystores *k = keystores_new();
+	struct keystore_options how;
+	struct token_options token;
 	const char *spec;
 
 	if (!k)
 		return error_null(err, ENOMEM, "no memory");
+	keystore_options_from(o, &token, &how);
 	for (size_t i = 0; (spec = options_nth(o, OPT_KEYSTORE, i)); i++)
 		if (strncmp(spec, "dir:", 4) && keystores_add(k, keystore_open(spec, &how, err), err) < 0)
 			return NULL;
 	return TAKE(k);
+}
+
+/* The Key Vault that a URL of it names is as good as named. */
+struct keystores *keystores_for_url(const struct options *o, const char *url, struct error *err)
+{
+	AUTO(keystores_free) struct keystores *k = keystores_from_options(o, err);
+	struct keystore_options how;
+	struct token_options token;
+	char base[300];
+
+	if (!k || keystores_count(k) || strncmp(url, "https://", 8))
+		return TAKE(k);
+	keystore_options_from(o, &token, &how);
+	snprintf(base, sizeof(base), "https://%.*s/", (int)strcspn(url + 8, "/?#"), url + 8);
+	return keystores_add(k, keystore_open(base, &how, err), err) < 0 ? NULL : TAKE(k);
 }
 
 struct audit *audit_from_options(const struct options *o, struct error *err)

@@ -10,11 +10,16 @@
 #include "fs/keys/audit.h"
 #include "fs/keys/keyring.h"
 #include "fs/keys/keystore.h"
+#include "fs/net/azure_token.h"
 #include "tools/lib/options.h"
 
 /* All stores that the options name, in their order; dir: is left to the
  * key ring.  NULL with words. */
 struct keystores *keystores_from_options(const struct options *o, struct error *err);
+/* The same; where none is named, the Key Vault of that URL. */
+struct keystores *keystores_for_url(const struct options *o, const char *url, struct error *err);
+/* What opening one takes; all is borrowed from o, and token from the caller. */
+void keystore_options_from(const struct options *o, struct token_options *token, struct keystore_options *how);
 struct audit *audit_from_options(const struct options *o, struct error *err);
 
 /* What a store that does not give its key is: a failure, or, for a recovery

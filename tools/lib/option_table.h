@@ -25,40 +25,40 @@ OPTION(RECOVERY_PASSWORD_FILE, "recovery-password-file", "FILE", G_KEYS,
        "a BitLocker recovery password (48 digits)")
 OPTION(PASSWORD_FILE, "password-file", "FILE", G_KEYS,
        "a BitLocker password or a LUKS passphrase, without the line's end")
-OPTION(KEYSTORE, "keystore", "SPEC", G_KEYS | G_KEYSTORE,
+OPTION(KEYSTORE, "keystore", "SPEC", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
        "where keys are looked for: local:DIR, https://NAME.vault.azure.net/, azure (the Key "
        "Vault that each URL names), pem:FILE (a KEK), pkcs11:URI, dir:DIR; may be repeated, asked "
        "in this order")
-OPTION(KEYSTORE_KEY, "keystore-key", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(KEYSTORE_KEY, "keystore-key", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
        "the key file that opens a local key store")
-OPTION(KEYSTORE_PIN_FILE, "keystore-pin-file", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(KEYSTORE_PIN_FILE, "keystore-pin-file", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
        "the PIN of a PKCS#11 token or the passphrase of an encrypted PEM file")
-OPTION(CA_FILE, "ca-file", "FILE", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+OPTION(CA_FILE, "ca-file", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "certificates of the authorities that servers are trusted by, instead of the system's")
-OPTION(AZURE_TENANT, "azure-tenant", "ID", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE, "the tenant to sign in to")
-OPTION(AZURE_CLIENT_ID, "azure-client-id", "ID", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+OPTION(AZURE_TENANT, "azure-tenant", "ID", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE, "the tenant to sign in to")
+OPTION(AZURE_CLIENT_ID, "azure-client-id", "ID", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "the application, or the managed identity, to sign in as")
-OPTION(AZURE_CLIENT_SECRET_FILE, "azure-client-secret-file", "FILE", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+OPTION(AZURE_CLIENT_SECRET_FILE, "azure-client-secret-file", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "its secret")
-OPTION(AZURE_CLIENT_CERT, "azure-client-cert", "FILE", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+OPTION(AZURE_CLIENT_CERT, "azure-client-cert", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "its private key and certificate, PEM")
-OPTION(AZURE_TOKEN_FILE, "azure-token-file", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(AZURE_TOKEN_FILE, "azure-token-file", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
        "a bearer token for the Key Vault; read again when it is refused")
-OPTION(AZURE_TOKEN_COMMAND, "azure-token-command", "COMMAND", G_KEYS | G_KEYSTORE,
+OPTION(AZURE_TOKEN_COMMAND, "azure-token-command", "COMMAND", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
        "prints such a token, as `az account get-access-token --resource https://vault.azure.net` does")
-OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "where tokens come from (https://login.microsoftonline.com)")
 OPTION(SECRET_URL, "secret-url", "URL", G_KEYS,
        "the secret that holds the key, or its NAME[/VERSION]; without it all secrets tagged as "
        "disk keys are tried; may be repeated")
-OPTION(VM_CONFIG, "vm-config", "FILE", G_KEYS,
+OPTION(VM_CONFIG, "vm-config", "FILE", G_KEYS | G_CHECK,
        "JSON that names the keys: a VM or disk model, blob metadata, what Restore disks left, a "
        "recovery point; may be repeated")
-OPTION(KEK_URL, "kek-url", "URL", G_KEYS,
+OPTION(KEK_URL, "kek-url", "URL", G_KEYS | G_PUTBACK,
        "the key that wraps that secret, where its tags do not say so")
-OPTION(AUDIT_LOG, "audit-log", "FILE", G_KEYS | G_KEYSTORE,
+OPTION(AUDIT_LOG, "audit-log", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
        "append a line for each key that is unwrapped or handed out, beside syslog's")
-OPTION(REASON, "reason", "TEXT", G_KEYS | G_KEYSTORE | G_HOLD, "why, for the audit line or the record")
+OPTION(REASON, "reason", "TEXT", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_HOLD, "why, for the audit line or the record")
 OPTION(TRY_ALL_KEYS, "try-all-keys", NULL, G_KEYS,
        "try every passphrase of a folder, not 16 of them; each may cost a second or more")
 OPTION(MAX_KDF_MEMORY, "max-kdf-memory", "SIZE", G_KEYS,
@@ -78,6 +78,12 @@ OPTION(NEW_VAULT_KEY, "new-vault-key", "FILE", G_NEWKEY,
        "the key file to add; it is made when it is not there")
 OPTION(NEW_VAULT_PASSPHRASE_FILE, "new-vault-passphrase-file", "FILE", G_NEWKEY,
        "the passphrase to add, without the line's end")
+OPTION(VAULT_KEK, "vault-kek", "URL", G_NEWKEY,
+       "a key of a Key Vault, https://NAME.vault.azure.net/keys/KEY/VERSION: whoever may unwrap with it "
+       "opens the vault by --keystore")
+OPTION(FOR_CAPSULES, "for-capsules", NULL, G_NEWKEY,
+       "with an RSA key or a KEK: from then on the keys of disks are sealed for it, so that hosts which "
+       "back up cannot open them")
 OPTION(LABEL, "label", "TEXT", G_NEWKEY, "words for people, to tell the key by")
 OPTION(PAPER, "paper", NULL, G_PAPER, "in four lines with checks, to be printed and typed again")
 
@@ -124,7 +130,7 @@ OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
        "keep the point until then, 2027-01-31T00:00:00Z, whatever a policy says")
 
 /* Restores. */
-OPTION(TO, "to", "PATH", G_RESTORE, "where to: a folder, or for one disk a file or a block device")
+OPTION(TO, "to", "PATH", G_RESTORE | G_CAPSULE, "where to: a folder, or for one disk a file or a block device")
 OPTION(FORMAT, "format", "raw|vhd", G_RESTORE | G_EXPORT, "the form of the files (raw)")
 OPTION(AS, "as", "decrypted|encrypted", G_RESTORE,
        "write the disks decrypted, or as they were backed up (decrypted)")

@@ -31,6 +31,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_NEWKEY, "a new key of a vault" },
 	{ G_PAPER, "a key on paper" },
 	{ G_STORE, "vaults in object storage" },
+	{ G_STORES, "key stores" },
 	{ G_VAULT, "vault keys" },
 	{ G_PUBLIC, "RSA keys" },
 	{ G_KEYS, "disks and volume keys" },

@@ -38,6 +38,10 @@ enum option_group {
 	G_PUBLIC = 1 << 21,	/* takes the public half of an RSA key */
 	G_PAPER	 = 1 << 22,	/* puts a key on paper */
 	G_BOOT	 = 1 << 23,	/* starts a VM */
+	G_STORES = 1 << 28,	/* names key stores; no command's own: a heading */
+	G_CAPSULE = 1 << 29,	/* writes the keys of a point */
+	G_PUTBACK = 1 << 25,	/* puts them back into a Key Vault */
+	G_CHECK	 = 1 << 30,	/* asks what a Key Vault permits */
 	G_EXPORT = 1 << 14,	/* writes an overlay's disk */
 	G_SEEN	 = 1 << 26,	/* looks at mounts */
 	G_PROGRESS = 1 << 27,	/* takes long, in a thread of its own */

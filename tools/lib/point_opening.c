@@ -119,6 +119,7 @@ static int take_wrapped(struct vault *v, const struct point *p, const struct opt
 {
 	AUTO(keystores_free) struct keystores *stores = NULL;
 	AUTO(audit_close) struct audit *audit = NULL;
+	struct capsule_opener with = { .ring = vault_ring(v), .private_key = vault_private_key(v) };
 	struct error warning = ERROR_INIT;
 
 	if (options_has(o, OPT_KEYSTORE)) {
@@ -127,7 +128,9 @@ static int take_wrapped(struct vault *v, const struct point *p, const struct opt
 		if (!audit)
 			return -err->code;
 	}
-	if (capsule_unwrap(vault_ring(v), p->id, p->capsule, stores, audit, keys, &warning) < 0)
+	with.stores = stores;
+	with.audit = audit;
+	if (capsule_unwrap(&with, p->id, p->capsule, keys, &warning) < 0)
 		report_warning(report, &warning);
 	if (stores && !keyring_count(keys))
 		ask_stores(p, stores, audit, report, keys);

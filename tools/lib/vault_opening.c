@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/vault_opening.h"
 #include "fs/keys/keyfile.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/prompt.h"
 #include "tools/lib/store_opening.h"
 
@@ -18,46 +19,93 @@ static int one_of_several(struct error *err)
 static int no_key(struct error *err)
 {
 	error_set(err, ENOKEY, "no key of the vault is named");
-	error_next(err, "Give --vault-key FILE, --vault-passphrase-file FILE or --vault-rsa-key FILE.");
+	error_next(err, "Give --vault-key FILE, --vault-passphrase-file FILE or --vault-rsa-key FILE, or with "
+			"--keystore what holds its KEK.");
 	return -ENOKEY;
 }
 
-int vault_secret_from_options(const struct options *o, struct slot_secret *s, struct secret **bytes,
-			      struct error *err)
+void vault_secret_clear(struct vault_secret *v)
+{
+	secret_free(v->bytes);
+	keystores_free(v->stores);
+	audit_close(v->audit);
+	*v = (struct vault_secret){ .bytes = NULL };
+}
+
+/* No key is named, but a key store that may hold the vault's KEK. */
+static int by_stores(const struct options *o, struct vault_secret *out, struct error *err)
+{
+	out->stores = keystores_from_options(o, err);
+	if (!out->stores)
+		return -err->code;
+	if (!keystores_count(out->stores))
+		return no_key(err);
+	out->audit = audit_from_options(o, err);
+	out->s = (struct slot_secret){ .kind = SLOT_KEK, .stores = out->stores, .audit = out->audit };
+	return out->audit ? 0 : -err->code;
+}
+
+int vault_secret_from_options(const struct options *o, struct vault_secret *out, struct error *err)
 {
 	const char *key = options_get(o, OPT_VAULT_KEY), *rsa = options_get(o, OPT_VAULT_RSA_KEY);
 	const char *pass = options_get(o, OPT_VAULT_PASSPHRASE_FILE);
 	int rc;
 
+	*out = (struct vault_secret){ .bytes = NULL };
 	if ((key != NULL) + (rsa != NULL) + (pass != NULL) > 1)
 		return one_of_several(err);
 	if (!key && !rsa && !pass)
-		return no_key(err);
-	s->kind = key ? SLOT_KEY_FILE : rsa ? SLOT_RSA : SLOT_PASSPHRASE;
-	rc = key ? slot_key_file_read(key, bytes, err) : keyfile_load(rsa ? rsa : pass, bytes, err);
+		return options_has(o, OPT_KEYSTORE) ? by_stores(o, out, err) : no_key(err);
+	out->s.kind = key ? SLOT_KEY_FILE : rsa ? SLOT_RSA : SLOT_PASSPHRASE;
+	rc = key ? slot_key_file_read(key, &out->bytes, err) : keyfile_load(rsa ? rsa : pass, &out->bytes, err);
 	if (rc == 0 && pass)
-		keyfile_trim(*bytes);
-	s->bytes = *bytes;
+		keyfile_trim(out->bytes);
+	out->s.bytes = out->bytes;
 	return rc;
+}
+
+static int ask(const char *vault, struct vault_secret *out, struct error *err)
+{
+	char question[160];
+
+	error_clear(err);
+	snprintf(question, sizeof(question), "Passphrase of the vault %.100s: ", vault);
+	out->bytes = prompt_secret(question);
+	out->s = (struct slot_secret){ .kind = SLOT_PASSPHRASE, .bytes = out->bytes };
+	return out->bytes ? 0 : no_key(err);
+}
+
+static int is_kek(void *arg, const struct slot_info *info)
+{
+	bool *any = arg;
+
+	*any = *any || info->kind == SLOT_KEK;
+	return 0;
+}
+
+/* A key store that was named for disks need not hold a KEK of the vault. */
+static int need_kek_slot(struct store *st, struct error *err)
+{
+	bool any = false;
+	int rc = slot_list(st, is_kek, &any, NULL);
+
+	return any || (rc < 0 && rc != -ENOENT) ? 0 : no_key(err);
 }
 
 struct vault *vault_from_store(struct store *st_taken, const char *vault, const struct options *o, struct error *err)
 {
 	AUTO(store_free) struct store *st = st_taken;
-	AUTO(secret_free) struct secret *bytes = NULL;
-	struct slot_secret s = { .kind = SLOT_PASSPHRASE };
+	AUTO(vault_secret_clear) struct vault_secret s;
 	struct vault *v;
-	int rc = vault_secret_from_options(o, &s, &bytes, err);
+	int rc = vault_secret_from_options(o, &s, err);
 
+	if (rc == 0 && s.s.kind == SLOT_KEK && st)
+		rc = need_kek_slot(st, err);
 	if (rc == -ENOKEY && prompt_possible()) {
-		char question[160];
-
-		error_clear(err);
-		snprintf(question, sizeof(question), "Passphrase of the vault %.100s: ", vault);
-		s.bytes = bytes = prompt_secret(question);
-		rc = bytes ? 0 : no_key(err);
+		vault_secret_clear(&s);
+		rc = ask(vault, &s, err);
 	}
-	v = rc < 0 || !st ? NULL : vault_open(TAKE(st), &s, err);
+	v = rc < 0 || !st ? NULL : vault_open(TAKE(st), &s.s, err);
 	if (!v && !err->object[0])
 		error_object(err, "%s", vault);
 	return v;

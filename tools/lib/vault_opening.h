@@ -9,10 +9,18 @@
 #include "fs/vault/vault.h"
 #include "tools/lib/options.h"
 
-/* The secret that the options name; bytes: owned by the caller.
+struct vault_secret {
+	struct slot_secret s;		/* borrows from the others */
+	struct secret *bytes;
+	struct keystores *stores;	/* where only key stores are named: they may hold the vault's KEK */
+	struct audit *audit;
+};
+
+/* The secret that the options name; to be cleared in any case.
  * 0; -ENOKEY: none is named, -EINVAL: more than one, or what the file holds is none. */
-int vault_secret_from_options(const struct options *o, struct slot_secret *s, struct secret **bytes,
-			      struct error *err);
+int vault_secret_from_options(const struct options *o, struct vault_secret *out, struct error *err);
+void vault_secret_clear(struct vault_secret *v);
+static inline void vault_secret_clear_cleanup(struct vault_secret *v) { vault_secret_clear(v); }
 
 /* Where a person sits at a terminal and no key is named, a passphrase is asked for.
  * NULL: ENOENT, EKEYREJECTED, ENOKEY, EBADMSG, … */
