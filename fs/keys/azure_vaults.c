@@ -39,10 +39,10 @@ static bool is_under(const char *host, const char *domain)
 	return strcmp(name, domain) && host_is_under(name, domain);
 }
 
-static bool may_ask(const struct azure_vaults *a, const char *host)
+bool keystore_azure_may_ask(const char *domain, const char *host)
 {
-	if (a->domain[0])
-		return is_under(host, a->domain);
+	if (*domain)
+		return is_under(host, domain);
 	for (size_t i = 0; i < sizeof(clouds) / sizeof(clouds[0]); i++)
 		if (is_under(host, clouds[i]))
 			return true;
@@ -82,7 +82,7 @@ static int vault_for(struct keystore *ks, const struct key_ref *ref, struct keys
 
 	if (!*ref->host)
 		return error_set(err, ENOENT, "only a URL tells in which Key Vault %.60s is", ref->name);
-	if (!may_ask(a, ref->host))
+	if (!keystore_azure_may_ask(a->domain, ref->host))
 		return refuse(a, ref->host, err);
 	pthread_mutex_lock(&a->lock);
 	*out = open_locked(a, ref->host, &why);

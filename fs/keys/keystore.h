@@ -106,6 +106,9 @@ struct keystore *keystore_keyvault_open(const char *url, const struct keystore_o
 struct keystore *keystore_azure_open(const char *domain, const struct keystore_options *o,
 				     struct error *err);
 
+/* Would it be asked? */
+bool keystore_azure_may_ask(const char *domain, const char *host);
+
 /* Several stores, in order. */
 struct keystores;
 struct keystores *keystores_new(void);

@@ -326,6 +326,14 @@ int keyvault_try(struct keyvault *kv, const char *method, const char *path, cons
 	return call(kv, method, path, body, 1, out, denied, err);
 }
 
+struct secret *keyvault_token(struct keyvault *kv)
+{
+	struct challenge ch;
+
+	known_challenge(kv, &ch);
+	return *ch.resource ? token_get(kv->tokens, ch.resource, ch.authority, ch.tenant, false, NULL) : NULL;
+}
+
 int keyvault_is_deleted(struct keyvault *kv, const char *kind, const char *name)
 {
 	AUTO(jval_free) struct jval *v = NULL;

@@ -33,6 +33,9 @@ int keyvault_try(struct keyvault *kv, const char *method, const char *path, cons
 /* Such a kind ("secrets", "keys") of object, live or deleted: 0, -ENOENT, … */
 int keyvault_is_deleted(struct keyvault *kv, const char *kind, const char *name);
 
+/* The token of the last call, "Bearer …"; owned by the caller.  NULL: there was none. */
+struct secret *keyvault_token(struct keyvault *kv);
+
 DEFINE_CLEANUP(struct keyvault *, keyvault_free);
 
 #endif

@@ -167,8 +167,8 @@ for f in "$T"/seen/*; do
 	[ "$name" != info.json ] || name=inspect
 	sed -E "s/(.*tags)\..*/\1.NAME/; s/^overlays\[\]\..*/overlays[].KEY/; s/^disks\[\]\.info\..*/disks[].info/; s/^/$name /" "$f"
 done | sed -E 's/^[^ ]+ ((schema|command|error|error\.[a-z]+))$/every-command \1/' | sort -u >"$T/got"
-# what takes a group of several disks, this machine's own disk or a Key Vault to see: tests/e2e/67, 69 and 130 do
-elsewhere='^inspect partitions\[\]\.(lvm\.logical_volumes\[\]\.(reason|inside)|lvm_reason)$|^attach warnings\[\]\.|^keys-restore-to-keyvault '
+# what takes a group of several disks, this machine's own disk or a Key Vault to see: tests/e2e/67, 69, 130 and 133 do
+elsewhere='^inspect partitions\[\]\.(lvm\.logical_volumes\[\]\.(reason|inside)|lvm_reason)$|^attach warnings\[\]\.|^keys-(restore-to-keyvault|check) '
 comm -13 "$T/listed" "$T/got" >"$T/unlisted"
 [ ! -s "$T/unlisted" ] || fail "not in $page: $(cat "$T/unlisted")"
 comm -23 "$T/listed" "$T/got" | grep -Ev "$elsewhere" >"$T/unseen" || true

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keys check: may we use the keys of a VM? Answered as the Azure portal does when a VM is protected. */
+#include "fs/azure/settings.h"
+#include "fs/keys/keyvault_access.h"
+#include "fs/keys/keyvault_restore.h"
+#include "tools/adebackup/keys_cmd.h"
+#include "tools/lib/key_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VAULTS_MAX 16u
+#define OBJECTS_MAX 128u
+
+extern const struct command cmd_keys_check;
+
+struct asked_vault {
+	struct keyvault *kv;
+	char host[256], resource_id[256];
+	struct keyvault_access access;
+	struct keyvault_identity who;
+};
+
+struct checking {
+	const struct invocation *in;
+	struct asked_vault vault[VAULTS_MAX];
+	size_t n;
+	char done[OBJECTS_MAX][512];	/* URLs that were asked about */
+	size_t n_done;
+	json_t *vaults;
+};
+
+static void checking_clear(struct checking *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		keyvault_free(c->vault[i].kv);
+	json_decref(c->vaults);
+}
+
+/* URLs come from a description: only a Key Vault that the user names is asked. */
+static bool is_named(const struct options *o, const char *host)
+{
+	const char *spec;
+
+	for (size_t i = 0; (spec = options_nth(o, OPT_KEYSTORE, i)); i++) {
+		size_t n = strlen(host);
+
+		if (!strcmp(spec, "azure") || !strncmp(spec, "azure:", 6)) {
+			if (keystore_azure_may_ask(spec[5] ? spec + 6 : "", host))
+				return true;
+		} else if (!strncmp(spec, "https://", 8) && !strncasecmp(spec + 8, host, n) &&
+			   (!spec[8 + n] || spec[8 + n] == '/')) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int not_named(const char *host, struct error *err)
+{
+	error_set(err, EINVAL, "the VM's keys are in a Key Vault that you have not named");
+	error_object(err, "https://%s/", host);
+	error_next(err, "If it is yours: --keystore https://%s/, or --keystore azure for whichever a VM names.", host);
+	return -EINVAL;
+}
+
+static struct asked_vault *vault_for(struct checking *c, const char *host, const char *resource_id, struct error *err)
+{
+	struct keystore_options how;
+	struct token_options token;
+	struct asked_vault *v;
+	char url[300];
+
+	for (size_t i = 0; i < c->n; i++)
+		if (!strcmp(c->vault[i].host, host))
+			return &c->vault[i];
+	if (!is_named(c->in->options, host)) {
+		not_named(host, err);
+		return NULL;
+	}
+	if (c->n == VAULTS_MAX)
+		return error_null(err, ENOTSUP, "the VM names more than %u Key Vaults", VAULTS_MAX);
+	v = &c->vault[c->n];
+	keystore_options_from(c->in->options, &token, &how);
+	snprintf(url, sizeof(url), "https://%s/", host);
+	v->kv = keyvault_new(url, &how, err);
+	if (!v->kv)
+		return NULL;
+	snprintf(v->host, sizeof(v->host), "%s", host);
+	snprintf(v->resource_id, sizeof(v->resource_id), "%.255s", resource_id ? resource_id : "");
+	c->n++;
+	return v;
+}
+
+static bool asked_before(struct checking *c, const char *url)
+{
+	for (size_t i = 0; i < c->n_done; i++)
+		if (!strcmp(c->done[i], url))
+			return true;
+	if (c->n_done < OBJECTS_MAX)
+		snprintf(c->done[c->n_done++], sizeof(c->done[0]), "%.511s", url);
+	return false;
+}
+
+static int check_kek(struct checking *c, const char *url, const char *resource_id, struct error *err)
+{
+	struct asked_vault *v;
+	struct key_ref ref;
+
+	if (!*url || asked_before(c, url))
+		return 0;
+	if (key_ref_parse(url, "keys", &ref, err) < 0)
+		return -EINVAL;
+	v = vault_for(c, ref.host, resource_id, err);
+	return v ? keyvault_access_key(v->kv, &ref, &v->access, err) : -err->code;
+}
+
+/* One disk's key.  A plain BEK asks for nothing of keys. */
+static int check_secret(struct checking *c, const char *url, const char *vault_id, const char *kek, const char *kek_vault_id,
+			struct error *err)
+{
+	char tagged[512] = "";
+	struct asked_vault *v;
+	struct key_ref ref;
+	int rc;
+
+	if (!url || !strstr(url, "://"))
+		return 0;
+	if (key_ref_parse(url, "secrets", &ref, err) < 0)
+		return -EINVAL;
+	if (!asked_before(c, url)) {
+		v = vault_for(c, ref.host, vault_id, err);
+		rc = v ? keyvault_access_secret(v->kv, &ref, &v->access, tagged, err) : -err->code;
+		if (rc)
+			return rc;
+	}
+	return check_kek(c, kek && *kek ? kek : tagged, kek_vault_id, err);
+}
+
+static int check_settings(struct checking *c, const struct azure_settings *s, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < s->n_secrets; i++)
+		rc = check_secret(c, s->secrets[i].secret_url, s->secrets[i].secret_vault_id, s->secrets[i].kek_url,
+				  s->secrets[i].kek_vault_id, err);
+	return rc;
+}
+
+/* What the newest point says of its VM, and where its keys came from. */
+static int check_point(struct checking *c, struct error *err)
+{
+	AUTO(keys_point_clear) struct keys_point p;
+	AUTO(azure_settings_free) struct azure_settings *s = NULL;
+	int rc = keys_point_open(&p, c->in, false, err);
+
+	if (!rc && p.point->vm_config && (s = azure_settings_from(p.point->vm_config, NULL)))
+		rc = check_settings(c, s, err);
+	for (size_t i = 0; !rc && i < p.n_origins; i++)
+		rc = check_secret(c, p.origin[i].origin->secret_url, NULL, p.origin[i].origin->kek_url, NULL, err);
+	return rc;
+}
+
+static int check_all(struct checking *c, struct error *err)
+{
+	const char *path = options_get(c->in->options, OPT_VM_CONFIG);
+	AUTO(azure_settings_free) struct azure_settings *s = NULL;
+	int rc;
+
+	if ((path != NULL) == (c->in->n_operands == 2)) {
+		error_set(err, EINVAL, "whose keys?");
+		error_next(err, "Name VAULT and VM, or the VM's description with --vm-config FILE.");
+		return -EINVAL;
+	}
+	if (path && !(s = azure_settings_load(path, err)))
+		return -err->code;
+	rc = s ? check_settings(c, s, err) : check_point(c, err);
+	if (rc || c->n)
+		return rc;
+	error_set(err, ENOENT, "no key of a Key Vault is named there");
+	error_object(err, "%s", path ? path : c->in->operands[1]);
+	return -ENOENT;
+}
+
+/* "get list": those of a kind that are needed and missing, or of use. */
+static size_t names(const struct keyvault_access *a, const char *kind, bool needed, bool all, char *out, size_t room)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int i = 0; i < N_ACCESS; i++) {
+		const struct access_def *d = &access_defs[i];
+
+		if (strcmp(d->kind, kind) || d->needed != needed || (!all && a->state[i] != ACCESS_MISSING))
+			continue;
+		n += (size_t)snprintf(out + n, room - n, "%s%s", n ? " " : "", d->name);
+	}
+	return n;
+}
+
+/* The command that grants what is missing of one kind. */
+static void grant(const struct asked_vault *v, const char *kind, const char *permissions, char *out, size_t room)
+{
+	const char *id = *v->who.object_id ? v->who.object_id : "OBJECT-ID";
+	int name = (int)strcspn(v->host, ".:");
+	bool keys = !strcmp(kind, "keys");
+	char scope[300];
+
+	if (*v->resource_id)
+		snprintf(scope, sizeof(scope), "%s", v->resource_id);
+	else
+		snprintf(scope, sizeof(scope), "$(az keyvault show --name %.*s --query id -o tsv)", name, v->host);
+	if (v->access.by_role)
+		snprintf(out, room, "az role assignment create --role \"Key Vault %s User\" --assignee-object-id %s --scope %s",
+			 keys ? "Crypto" : "Secrets", id, scope);
+	else
+		snprintf(out, room, "az keyvault set-policy --name %.*s --object-id %s --%s-permissions %s", name, v->host, id,
+			 keys ? "key" : "secret", permissions);
+}
+
+static const char *who_words(const struct keyvault_identity *w)
+{
+	return w->guest ? "guest user" : w->user ? "member user" : "application";
+}
+
+/* Needed and missing of one kind, with the command.  Added to the list; printed when print. */
+static void tell_missing(const struct asked_vault *v, const char *kind, json_t *missing, bool print)
+{
+	char lacks[100], all[100], command[900];
+
+	if (!names(&v->access, kind, true, false, lacks, sizeof(lacks)))
+		return;
+	names(&v->access, kind, true, true, all, sizeof(all));
+	grant(v, kind, all, command, sizeof(command));
+	json_array_append_new(missing, json_pack("{s:s,s:s,s:s}", "kind", kind, "permissions", lacks, "grant", command));
+	if (print)
+		printf("  %s: %s is missing (%s)\n    %s\n", kind, lacks, v->access.code, command);
+}
+
+static void print_head(const struct asked_vault *v, bool lacks)
+{
+	if (v->access.by_firewall) {
+		printf("WARNING  %s: its firewall does not let this address in; permissions cannot be told\n", v->host);
+		return;
+	}
+	printf("%s  %s, as %s %s%s\n", lacks ? "WARNING" : "OK", v->host, who_words(&v->who), v->who.name,
+	       lacks ? ": set permissions" : ": access to what the VM needs; nothing to do");
+	if (lacks && v->who.guest)
+		printf("  A guest user of the tenant has no permission of his own: an owner of the Key Vault must give it\n"
+		       "  explicitly (UserErrorKeyVaultPermissionsNotConfigured).\n");
+	if (lacks && v->who.user && !v->who.guest)
+		printf("  A member user who owns the Key Vault may run this himself:\n");
+}
+
+static void tell_vault(struct checking *c, struct asked_vault *v)
+{
+	bool print = !c->in->report->json && !c->in->report->quiet, lacks = keyvault_access_lacks(&v->access);
+	json_t *missing = json_array();
+	char more[100], more_keys[100];
+
+	keyvault_whoami(v->kv, &v->who);
+	if (print)
+		print_head(v, lacks);
+	tell_missing(v, "secrets", missing, print && !v->access.by_firewall);
+	tell_missing(v, "keys", missing, print && !v->access.by_firewall);
+	names(&v->access, "secrets", false, false, more, sizeof(more));
+	names(&v->access, "keys", false, false, more_keys, sizeof(more_keys));
+	if (print && (*more || *more_keys))
+		printf("  not needed to open disks, and of use for backups: %s%s%s%s%s\n", *more ? "secrets " : "", more,
+		       *more && *more_keys ? "; " : "", *more_keys ? "keys " : "", more_keys);
+	if (print && v->access.trouble[0])
+		printf("  mind: %s\n", v->access.trouble);
+	json_array_append_new(c->vaults, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s}", "host", v->host,
+		"access", v->access.by_firewall ? "firewall" : lacks ? "missing" : "ok", "code", v->access.code, "model",
+		v->access.by_role ? "rbac" : lacks ? "policy" : "", "who", who_words(&v->who), "name", v->who.name,
+		"object_id", v->who.object_id, "missing", missing, "useful_secrets", more, "useful_keys", more_keys,
+		"trouble", v->access.trouble));
+}
+
+static int run(const struct invocation *in)
+{
+	__attribute__((cleanup(checking_clear))) struct checking c = { .in = in, .vaults = json_array() };
+	struct error err = ERROR_INIT;
+	bool lacks = false;
+	json_t *members;
+	int said;
+
+	if (check_all(&c, &err) < 0)
+		return report_error(in->report, &err);
+	for (size_t i = 0; i < c.n; i++) {
+		tell_vault(&c, &c.vault[i]);
+		lacks = lacks || keyvault_access_lacks(&c.vault[i].access);
+	}
+	members = json_pack("{s:s,s:O}", "access", lacks ? "missing" : "ok", "vaults", c.vaults);
+	if (lacks)
+		json_object_set_new(members, "error", json_pack("{s:i,s:s,s:s,s:s}", "code", EXIT_PERMISSION, "object",
+			in->n_operands == 2 ? in->operands[1] : options_get(in->options, OPT_VM_CONFIG), "text",
+			"UserErrorKeyVaultPermissionsNotConfigured: permissions on the Key Vault are missing", "next",
+			"Grant what `missing` names."));
+	said = report_result(in->report, members);
+	return lacks ? EXIT_PERMISSION : said;
+}
+
+const struct command cmd_keys_check = {
+	.name = "keys check", .operands = "[VAULT VM]", .min = 0, .max = 2,
+	.summary = "whether the Key Vault permits what a VM's disks need",
+	.text = "Asks each Key Vault that holds keys of VM (as its newest point knows them), or that the description "
+		"--vm-config names, for what opening the disks takes: get on secrets; and, where a KEK wraps the BEK, "
+		"get and unwrapKey on keys. A plain BEK needs nothing on keys, and nothing is asked of them then. "
+		"Nothing is changed, and no key is unwrapped.\n\n"
+		"Says either that access is there and nothing is to be done, or which permission on which Key Vault "
+		"is missing, for an application, a member or a guest user, and the command that grants it: an access "
+		"policy or an Azure role, whichever the Key Vault goes by. Ends with 14 when something is missing.\n\n"
+		"Only a Key Vault that --keystore names is asked; with --keystore azure, whichever the VM names.",
+	.example = "  adebackup keys check --vm-config vm1.json --keystore azure\n"
+		   "  adebackup keys check /backup web1 --vault-key vault.key --keystore https://contoso.vault.azure.net/",
+	.groups = G_VAULT | G_CHECK, .run = run,
+};
