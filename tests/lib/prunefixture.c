@@ -46,7 +46,7 @@ static int rules(void *arg, const char *vm, struct retention *out, struct error 
 
 struct pruned world_prune(struct clockstore *c, struct fixture *f, unsigned keep_last, bool compact, bool dry)
 {
-	struct slot_secret s = { SLOT_KEY_FILE, f->key };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = f->key };
 	struct prune_options o = { .rules = rules, .arg = &keep_last, .compact = compact, .dry = dry };
 	struct pruned p = { .rc = -1 };
 	AUTO(vault_free) struct vault *v = vault_open(clockstore_share(c), &s, &p.err);
@@ -96,7 +96,7 @@ static void fault(void *arg, const struct verify_fault *f)
 
 void world_verify(struct clockstore *c, struct fixture *f)
 {
-	struct slot_secret s = { SLOT_KEY_FILE, f->key };
+	struct slot_secret s = { .kind = SLOT_KEY_FILE, .bytes = f->key };
 	struct error err = ERROR_INIT;
 	AUTO(vault_free) struct vault *v = vault_open(clockstore_share(c), &s, &err);
 	struct verify q = { .v = v, .sample = 1, .threads = 1, .fault = fault };
