@@ -33,6 +33,7 @@ struct machine_disk {
 	int lun;			/* data disks: as Azure numbers them; else -1 */
 	char file[MACHINE_FILE_MAX];	/* raw bytes: a view, or a placeholder for people */
 	bool read_only;
+	bool qcow2;			/* file is a qcow2 image over the raw bytes, as rebuild/ lays them */
 	enum machine_bus bus;		/* set by machine_settle() */
 	char serial[16];		/* set by machine_settle(): "ade-os", "ade-lun0", "ade-bek"; serial
 					 * number and model, by which the guest tells its disks */

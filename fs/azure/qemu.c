@@ -136,8 +136,8 @@ static void add_disk(struct qemu_command *c, const struct machine_disk *d)
 	AUTO(free) char *file = escape(c, d->file);
 
 	add(c, "-drive");
-	add(c, "if=none,id=%s,format=raw,cache=writeback,discard=unmap,rerror=stop,werror=stop%s,file=%s",
-	    d->serial, d->read_only ? ",readonly=on" : "", file ? file : "");
+	add(c, "if=none,id=%s,format=%s,cache=writeback,discard=unmap,rerror=stop,werror=stop%s,file=%s",
+	    d->serial, d->qcow2 ? "qcow2" : "raw", d->read_only ? ",readonly=on" : "", file ? file : "");
 	add_device(c, d);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate.h"
 #include "fs/mount/populate_bek.h"
+#include "fs/mount/populate_rebuild.h"
 
 #include <errno.h>
 #include <string.h>
@@ -80,13 +81,29 @@ int populate_disk_folder(struct node *folder, struct disk *d, struct error *err)
 struct lone {
 	struct disk *disk;
 	struct keyring *bek;		/* NULL: no BEK volume */
+	struct rebuild_source rebuild;
 };
+
+static uint64_t size_of(const struct disk *d)
+{
+	return disk_n_views(d) ? disk_view_at(d, 0)->size : 0;
+}
+
+static bool only_disk(struct node *folder, size_t i, struct rebuild_place *out)
+{
+	const struct lone *l = folder->ctx;
+
+	*out = (struct rebuild_place){ .folder = "", .size = size_of(l->disk), .disk = l->disk };
+	return i == 0;
+}
 
 static int fill_root(struct node *root, struct error *err)
 {
 	struct lone *l = root->ctx;
 	int rc = populate_disk_folder(root, l->disk, err);
 
+	if (rc == 0)
+		rc = populate_rebuild(root, &l->rebuild, err);
 	return rc == 0 && l->bek ? populate_bek(root, l->bek, err) : rc;
 }
 
@@ -101,7 +118,7 @@ static void release_root(void *ctx)
 static const struct node_ops root_ops = { .fill = fill_root, .release = release_root };
 
 /* Bytes of the disk itself: its first view's. */
-struct tree *populate_disk(struct disk *d, struct keyring *bek, const struct tree_owner *owner,
+struct tree *populate_disk(struct disk *d, const struct lone_view *view, const struct tree_owner *owner,
 			   struct error *err)
 {
 	struct lone *l = calloc(1, sizeof(*l));
@@ -110,11 +127,13 @@ struct tree *populate_disk(struct disk *d, struct keyring *bek, const struct tre
 	if (!l)
 		return error_null(err, ENOMEM, "out of memory");
 	l->disk = disk_ref(d);
-	l->bek = bek;
+	l->bek = view->bek;
+	l->rebuild = (struct rebuild_source){ .title = view->title, .dir = view->dir, .vm_config = view->vm_config,
+					      .encrypted = view->bek != NULL, .disk = only_disk };
 	t = tree_new(owner, &root_ops, l, err);
 	if (!t)
 		release_root(l);
 	else
-		tree_set_bytes(t, disk_n_views(d) ? disk_view_at(d, 0)->size : 0);
+		tree_set_bytes(t, size_of(d));
 	return t;
 }

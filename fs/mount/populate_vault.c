@@ -6,6 +6,7 @@
 #include "fs/image/vhd.h"
 #include "fs/mount/populate.h"
 #include "fs/mount/populate_bek.h"
+#include "fs/mount/populate_rebuild.h"
 #include "fs/mount/readers.h"
 #include "fs/mount/replays.h"
 #include "fs/util/log.h"
@@ -37,6 +38,7 @@ struct shown_point {
 	const struct point_name *name;
 	struct point *point;		/* once it was read */
 	struct keyring *keys;		/* the user's and the capsule's; NULL: the user's alone */
+	struct rebuild_source rebuild;
 };
 
 struct shown_disk {
@@ -300,6 +302,33 @@ static char *vm_text(const struct point *p, size_t *len)
 	return text;
 }
 
+/* A disk that cannot be opened is told as one that cannot. */
+static bool disk_of_point(struct node *folder, size_t i, struct rebuild_place *out)
+{
+	const struct shown_point *p = folder->ctx;
+	struct node *n = i < p->point->n_disks ? node_child(folder, p->point->disk[i].name) : NULL;
+
+	if (!n)
+		return false;
+	*out = (struct rebuild_place){ .folder = n->name, .size = p->point->disk[i].size };
+	if (node_fill(n, NULL) == 0)
+		out->disk = ((struct shown_disk *)n->ctx)->disk;
+	if (out->disk && disk_n_views(out->disk))
+		out->size = disk_view_at(out->disk, 0)->size;
+	return true;
+}
+
+static int add_rebuild(struct node *folder, struct shown_point *p, struct error *err)
+{
+	const struct vault_view *view = &p->whole->view;
+
+	if (point_find_disk(p->point, REBUILD_FOLDER))
+		return 0;	/* a disk of that name goes first */
+	p->rebuild = (struct rebuild_source){ .title = p->point->vm, .dir = view->dir, .vm_config = p->point->vm_config,
+					      .encrypted = view->bek_volume, .disk = disk_of_point };
+	return populate_rebuild(folder, &p->rebuild, err);
+}
+
 static int fill_point(struct node *folder, struct error *err)
 {
 	struct shown_point *p = folder->ctx;
@@ -316,6 +345,8 @@ static int fill_point(struct node *folder, struct error *err)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->point->n_disks && rc == 0; i++)
 		rc = add_disk(folder, p, i, err);
+	if (rc == 0)
+		rc = add_rebuild(folder, p, err);
 	return rc == 0 && p->whole->view.bek_volume ? populate_bek(folder, p->keys, err) : rc;
 }
 

@@ -26,6 +26,7 @@ struct vault_view {
 	bool bek_volume;		/* points show bek-volume.raw */
 	/* Called once a point was read; newest: of its VM.  NULL: nobody asks. */
 	void (*seen)(const struct vault *v, const struct point *p, bool newest);
+	const char *dir;		/* where it is mounted, for rebuild/ */
 	const char *vm;			/* the root is this VM; NULL: the vault */
 	const char *point;		/* the root is this point of it; NULL: the VM */
 };

@@ -1,89 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/mounting.h"
-#include "fs/mount/mount_stats.h"
 #include "fs/mount/mounttable.h"
-#include "fs/mount/populate.h"
 #include "fs/mount/session.h"
 #include "fs/net/reload.h"
 #include "fs/util/log.h"
 #include "tools/lib/daemon.h"
-#include "tools/lib/opening.h"
-#include "tools/lib/overlay_option.h"
+#include "tools/lib/spec_tree.h"
 #include "tools/lib/store_opening.h"
-#include "tools/lib/vault_mounting.h"
-#include "tools/lib/vault_opening.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 struct job {
 	const struct mount_request *req;
 	const struct report *report;
 	char *dir, *source;
 	struct daemon daemon;
-	struct opening opening;		/* of a disk image */
-	struct vault_mounting vault;	/* of a vault */
+	struct spec_tree what;
 	bool ready, warned;		/* the hook was called; has warned */
 	struct error failed;		/* what the hook came to */
 };
 
-/* Who owns the files, and what is allowed: shut unless asked otherwise. */
-static int owner_from(const struct options *o, struct tree_owner *owner, struct error *err)
-{
-	mode_t mode = options_has(o, OPT_GID) ? 0440 : 0400;
-	int rc;
-
-	if (options_has(o, OPT_ALLOW_OTHER) && !options_has(o, OPT_UID) && !options_has(o, OPT_GID))
-		mode = 0444;
-	*owner = (struct tree_owner){ .uid = getuid(), .gid = getgid(), .mtime = time(NULL) };
-	owner->mode = (mode_t)options_number(o, OPT_MODE, mode);
-	rc = options_uid(o, OPT_UID, &owner->uid, err);
-	return rc ? rc : options_gid(o, OPT_GID, &owner->gid, err);
-}
-
-/* A disk image's mount counts reads alone.  NULL is handed on. */
-static struct tree *show_stats(struct tree *t, struct error *err)
-{
-	static const struct mount_stats none;
-
-	if (!t || mount_stats_show(t, &none, err) == 0)
-		return t;
-	tree_free(t);
-	return NULL;
-}
-
-static struct tree *open_tree(struct job *j, struct error *err)
-{
-	struct tree_owner owner;
-	int vault;
-
-	if (owner_from(j->req->options, &owner, err))
-		return NULL;
-	vault = vault_is_at(j->source, j->req->options, err);
-	if (vault < 0)
-		return NULL;
-	if (vault)
-		return vault_mounting_tree(&j->vault, j->source, j->req->at, j->req->options, j->report,
-					   &owner, err);
-	if (j->req->at) {
-		error_null(err, EINVAL, "%s is no vault, so it has no VM %.80s", j->source, j->req->at);
-		return NULL;
-	}
-	if (opening_disk(&j->opening, j->source, j->req->options, j->report, err) ||
-	    overlay_lay(j->opening.disk, j->req->options, j->source, j->report, err))
-		return NULL;
-	return show_stats(populate_disk(j->opening.disk, options_has(j->req->options, OPT_BEKVOLUME) ? j->opening.keys
-												      : NULL,
-					&owner, err), err);
-}
-
 /* mount(8) knows no "done with warnings". */
 static int end_code(const struct job *j)
 {
-	return (j->opening.warned || j->warned) && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE;
+	return (j->what.opening.warned || j->warned) && !j->report->mount_bits ? EXIT_WARNINGS : EXIT_DONE;
 }
 
 static void on_ready(void *arg)
@@ -120,7 +63,9 @@ static int serve(struct job *j, struct error *err)
 		.far = store_is_remote(j->source),
 		.read_deadline_s = (unsigned)options_number(o, OPT_READ_DEADLINE, 120),
 	};
-	AUTO(tree_free) struct tree *tree = open_tree(j, err);
+	const struct spec spec = { .source = j->source, .at = j->req->at, .dir = j->dir, .options = o,
+				   .report = j->report };
+	AUTO(tree_free) struct tree *tree = spec_tree_new(&j->what, &spec, err);
 	AUTO(session_free) struct session *s = NULL;
 	int rc;
 
@@ -189,7 +134,6 @@ int mounting_run(const struct mount_request *req, const struct report *report)
 		return exit_code;
 	if (rc > 0)
 		rc = serve(&j, &err);
-	opening_close(&j.opening);
-	vault_mounting_close(&j.vault);
+	spec_tree_close(&j.what);
 	return rc ? report_error(report, &err) : end_code(&j);
 }

@@ -130,7 +130,7 @@ OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
        "keep the point until then, 2027-01-31T00:00:00Z, whatever a policy says")
 
 /* Restores. */
-OPTION(TO, "to", "PATH", G_RESTORE | G_CAPSULE, "where to: a folder, or for one disk a file or a block device")
+OPTION(TO, "to", "PATH", G_RESTORE | G_CAPSULE | G_REBUILD, "where to: a folder, or for one disk a file or a block device")
 OPTION(FORMAT, "format", "raw|vhd", G_RESTORE | G_EXPORT, "the form of the files (raw)")
 OPTION(AS, "as", "decrypted|encrypted", G_RESTORE,
        "write the disks decrypted, or as they were backed up (decrypted)")
@@ -211,8 +211,9 @@ OPTION(OVERLAY, "overlay", "PATH", G_MOUNT,
        "one that is gone after the mount")
 OPTION(OVERLAY_VIEW, "overlay-view", "disk.raw|encrypted/disk.raw", G_MOUNT,
        "what an overlay FILE lies over (what it says, disk.raw when new)")
-OPTION(BEKVOLUME, "bekvolume", NULL, G_MOUNT,
-       "also show bek-volume.raw, the disk with the keys that an encrypted ADE guest starts from")
+OPTION(BEKVOLUME, "bekvolume", NULL, G_MOUNT | G_REBUILD,
+       "also show bek-volume.raw, the disk with the keys that an encrypted ADE guest starts from; rebuild/ then "
+       "takes the disks as stored")
 OPTION(FOREGROUND, "foreground", NULL, G_MOUNT,
        "serve from this process, do not go to the background")
 
@@ -248,6 +249,9 @@ OPTION(VIEW, "view", "NAME", G_ATTACH,
        "the view to attach: p1.raw, a logical volume, encrypted/disk.raw (disk.raw)")
 OPTION(MAP, "map", NULL, G_SEEN,
        "draw which parts of each disk were read, fetched ahead, and are kept on this machine")
+OPTION(TARGET, "target", "NAME", G_REBUILD, "for libvirt, qemu, hyperv or azure (all)")
+OPTION(IMAGES, "images", "DIR", G_REBUILD,
+       "where the disks are, or will be mounted (/mnt/adebackup)")
 OPTION(LAZY, "lazy", NULL, G_UMOUNT, "detach now, finish when the last user has left")
 
 /* Every command. */

@@ -24,6 +24,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_BACKUP, "backups" },
 	{ G_RESTORE, "restores" },
 	{ G_EXPORT, "exports" },
+	{ G_REBUILD, "the new machine" },
 	{ G_VERIFY, "verifying" },
 	{ G_PRUNE, "expiry" },
 	{ G_LONG, "what takes long" },

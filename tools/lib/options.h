@@ -42,6 +42,7 @@ enum option_group {
 	G_CAPSULE = 1 << 29,	/* writes the keys of a point */
 	G_PUTBACK = 1 << 25,	/* puts them back into a Key Vault */
 	G_CHECK	 = 1 << 30,	/* asks what a Key Vault permits */
+	G_REBUILD = 1 << 17,	/* writes down a VM's shell */
 	G_EXPORT = 1 << 14,	/* writes an overlay's disk */
 	G_SEEN	 = 1 << 26,	/* looks at mounts */
 	G_PROGRESS = 1 << 27,	/* takes long, in a thread of its own */

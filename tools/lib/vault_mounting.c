@@ -118,12 +118,12 @@ static struct tree *show(const struct vault_mounting *m, struct tree *t, struct 
 	return NULL;
 }
 
-struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *at,
-				 const struct options *o, const struct report *report,
+struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *dir,
+				 const char *at, const struct options *o, const struct report *report,
 				 const struct tree_owner *owner, struct error *err)
 {
 	struct error warning = ERROR_INIT;
-	struct vault_view view = { .bek_volume = options_has(o, OPT_BEKVOLUME), .seen = seen_log,
+	struct vault_view view = { .bek_volume = options_has(o, OPT_BEKVOLUME), .seen = seen_log, .dir = dir,
 				   .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
 				   .options = { .partial = options_has(o, OPT_PARTIAL),
 						.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),

@@ -28,10 +28,10 @@ struct vault_mounting {
 	char vm_id[VM_ID_TEXT];			/* whose traces */
 };
 
-/* The tree of the vault at `source`, as `at` (VM[@POINT]; NULL: vm= and
- * point=) asks.  Release m after the tree, on failure too. */
-struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *at,
-				 const struct options *o, const struct report *report,
+/* The tree of the vault at `source`, to be mounted at dir, as `at` (VM[@POINT];
+ * NULL: vm= and point=) asks.  Release m after the tree, on failure too. */
+struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, const char *dir,
+				 const char *at, const struct options *o, const struct report *report,
 				 const struct tree_owner *owner, struct error *err);
 void vault_mounting_close(struct vault_mounting *m);
 
