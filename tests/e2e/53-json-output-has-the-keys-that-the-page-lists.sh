@@ -84,6 +84,7 @@ json 0 attach "$T/os.raw" --keys "$T/k"
 device=$(jq -r '.devices[0].device' "$T/out")
 defer eval "'$A' detach '$device' 2>/dev/null || :"
 json 0 detach "$device"
+json 0 rebuild "$T/v" --bek "$bek"
 
 say "a start, and a drill"
 cp "$T/os.raw" "$T/start.raw"
