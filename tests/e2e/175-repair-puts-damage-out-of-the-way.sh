@@ -53,6 +53,8 @@ flip "$(newest pt '$2 > 256' | head -1)" 200
 expect_status 3 "$a" prune "$V" --vault-key "$K" --keep-last 1 --json
 status=16 verify --repair
 said '.repair.hidden == 1'
+expect_status 3 "$a" list "$V" --vault-key "$K" --json		# it was seen, and is not there any more
+rm -r "$T/.state/adebackup"
 expect_status 0 "$a" list "$V" --vault-key "$K" --json
 back_up
 verify "vm@latest"
