@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/mount/populate_vault.h"
+#include "fs/mount/populate_vault_private.h"
 #include "fs/azure/find_keys.h"
 #include "fs/image/point_family.h"
 #include "fs/image/stack.h"
@@ -16,38 +16,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-
-/* What every folder of the tree hangs on: the root's. */
-struct whole {
-	struct vault_view view;
-	struct readers *readers;
-	struct point_name *list;	/* by VM, oldest first */
-	size_t n;
-	struct replays *replays;
-};
-
-/* A VM's folder. */
-struct vm {
-	struct whole *whole;
-	char id[VM_ID_TEXT];
-};
-
-/* A point's folder; its disks' folders hang on it. */
-struct shown_point {
-	struct whole *whole;
-	const struct point_name *name;
-	struct point *point;		/* once it was read */
-	struct keyring *keys;		/* the user's and the capsule's; NULL: the user's alone */
-	struct rebuild_source rebuild;
-};
-
-struct shown_disk {
-	struct shown_point *at;
-	size_t index;
-	pthread_mutex_t lock;		/* guards stored */
-	struct blockdev *stored;	/* once something of it was read */
-	struct disk *disk;		/* once it was opened */
-};
 
 static void whole_free(struct whole *w)
 {
@@ -219,81 +187,6 @@ static int add_disk(struct node *folder, struct shown_point *p, size_t i, struct
 	return tree_add_early_folder(n, "encrypted", &stored_ops, s, err) ? 0 : -ENOMEM;
 }
 
-/* The list is by VM, oldest first. */
-static bool is_newest(const struct shown_point *p)
-{
-	const struct whole *w = p->whole;
-
-	return p->name + 1 == w->list + w->n || strcmp(p->name[1].vm_id, p->name->vm_id) != 0;
-}
-
-/* R1, then R2: a mark that came before our record is seen here. */
-static int read_point(struct shown_point *p, struct error *err)
-{
-	struct vault *v = p->whole->view.vault;
-	char mark[64];
-	struct object o;
-	int rc = readers_add(p->whole->readers, p->name->object, err);
-
-	if (rc < 0)
-		return rc;
-	snprintf(mark, sizeof(mark), "exp/%s", strrchr(p->name->object, '/') + 1);
-	store_expect(vault_store(v), EXPECT_GET, p->name->object);
-	rc = store_stat(vault_store(v), mark, &o, NULL);
-	if (rc == 0)
-		rc = error_set(err, ESTALE, "the recovery point %s has expired", p->name->id);
-	else if (rc != -ENOENT)
-		error_set(err, -rc, "%s", strerror(-rc));
-	else
-		rc = point_read(v, p->name, &p->point, err);
-	if (rc < 0)
-		store_expect(vault_store(v), EXPECT_NOTHING, NULL);
-	else if (p->whole->view.seen)
-		p->whole->view.seen(v, p->point, is_newest(p));
-	return rc;
-}
-
-/* What the capsule does not have the key stores may. */
-static void ask_stores(const struct shown_point *p, struct keyring *keys)
-{
-	const struct vault_view *view = &p->whole->view;
-	struct error why = ERROR_INIT, warning = ERROR_INIT;
-
-	if (azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->audit, keys, &why, &warning) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
-	if (warning.code)
-		log_warning("%s: %s", p->name->object, warning.text);
-}
-
-/* A capsule that does not open is no reason to keep the point from the user's own keys. */
-static int take_capsule(struct shown_point *p, struct error *err)
-{
-	const struct vault_view *view = &p->whole->view;
-	AUTO(keyring_free) struct keyring *keys = NULL;
-	struct capsule_opener with = { .ring = vault_ring(view->vault), .private_key = vault_private_key(view->vault),
-				       .stores = view->stores, .audit = view->audit };
-	struct error why = ERROR_INIT;
-	int rc = 0;
-
-	if (!p->point->capsule && !view->bek_volume && !view->stores)
-		return 0;
-	keys = keyring_new();
-	if (!keys)
-		return error_set(err, ENOMEM, "out of memory");
-	if (view->keys)
-		rc = keyring_add_all(keys, view->keys, err);
-	if (rc < 0)
-		return rc;
-	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
-	if (capsule_unwrap(&with, p->point->id, p->point->capsule, keys, &why) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
-	if (view->stores && !keyring_count(keys))
-		ask_stores(p, keys);
-	p->keys = TAKE(keys);
-	return 0;
-}
-
 static char *vm_text(const struct point *p, size_t *len)
 {
 	char *text = p->vm_config ? jval_print(p->vm_config, true) : strdup("{}\n");
@@ -334,10 +227,10 @@ static int fill_point(struct node *folder, struct error *err)
 	struct shown_point *p = folder->ctx;
 	size_t len = 0;
 	char *text;
-	int rc = p->point ? 0 : read_point(p, err);
+	int rc = p->point ? 0 : shown_point_read(p, err);
 
 	if (rc == 0 && !p->keys)
-		rc = take_capsule(p, err);
+		rc = shown_point_keys(p, err);
 	if (rc < 0)
 		return rc;
 	text = vm_text(p->point, &len);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A point of the tree is read, and its keys are taken from its capsule. */
+#include "fs/mount/populate_vault_private.h"
+#include "fs/azure/find_keys.h"
+#include "fs/util/log.h"
+#include "fs/vault/capsule.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The list is by VM, oldest first. */
+static bool is_newest(const struct shown_point *p)
+{
+	const struct whole *w = p->whole;
+
+	return p->name + 1 == w->list + w->n || strcmp(p->name[1].vm_id, p->name->vm_id) != 0;
+}
+
+/* R1, then R2: a mark that came before our record is seen here. */
+int shown_point_read(struct shown_point *p, struct error *err)
+{
+	struct vault *v = p->whole->view.vault;
+	char mark[64];
+	struct object o;
+	int rc = readers_add(p->whole->readers, p->name->object, err);
+
+	if (rc < 0)
+		return rc;
+	snprintf(mark, sizeof(mark), "exp/%s", strrchr(p->name->object, '/') + 1);
+	store_expect(vault_store(v), EXPECT_GET, p->name->object);
+	rc = store_stat(vault_store(v), mark, &o, NULL);
+	if (rc == 0)
+		rc = error_set(err, ESTALE, "the recovery point %s has expired", p->name->id);
+	else if (rc != -ENOENT)
+		error_set(err, -rc, "%s", strerror(-rc));
+	else
+		rc = point_read(v, p->name, &p->point, err);
+	if (rc < 0)
+		store_expect(vault_store(v), EXPECT_NOTHING, NULL);
+	else if (p->whole->view.seen)
+		p->whole->view.seen(v, p->point, is_newest(p));
+	return rc;
+}
+
+/* What the capsule does not have the key stores may. */
+static void ask_stores(const struct shown_point *p, struct keyring *keys)
+{
+	const struct vault_view *view = &p->whole->view;
+	struct error why = ERROR_INIT, warning = ERROR_INIT;
+
+	if (azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->audit, keys, &why, &warning) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
+	if (warning.code)
+		log_warning("%s: %s", p->name->object, warning.text);
+}
+
+/* A capsule that does not open is no reason to keep the point from the user's own keys. */
+int shown_point_keys(struct shown_point *p, struct error *err)
+{
+	const struct vault_view *view = &p->whole->view;
+	AUTO(keyring_free) struct keyring *keys = NULL;
+	struct capsule_opener with = { .ring = vault_ring(view->vault), .private_key = vault_private_key(view->vault),
+				       .stores = view->stores, .audit = view->audit };
+	struct error why = ERROR_INIT;
+	int rc = 0;
+
+	if (!p->point->capsule && !view->bek_volume && !view->stores)
+		return 0;
+	keys = keyring_new();
+	if (!keys)
+		return error_set(err, ENOMEM, "out of memory");
+	if (view->keys)
+		rc = keyring_add_all(keys, view->keys, err);
+	if (rc < 0)
+		return rc;
+	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
+	if (capsule_unwrap(&with, p->point->id, p->point->capsule, keys, &why) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
+	if (view->stores && !keyring_count(keys))
+		ask_stores(p, keys);
+	p->keys = TAKE(keys);
+	return 0;
+}
