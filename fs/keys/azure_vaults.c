@@ -110,6 +110,23 @@ static int azure_unwrap(struct keystore *ks, const struct key_ref *ref, enum wra
 	return rc ? rc : vault->ops->unwrap(vault, ref, alg, wrapped, len, out, err);
 }
 
+static int azure_public_key(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err)
+{
+	struct keystore *vault;
+	int rc = vault_for(ks, ref, &vault, err);
+
+	return rc ? rc : vault->ops->public_key(vault, ref, out, err);
+}
+
+static int azure_backup(struct keystore *ks, const char *kind, const struct key_ref *ref, struct secret **blob,
+			struct error *err)
+{
+	struct keystore *vault;
+	int rc = vault_for(ks, ref, &vault, err);
+
+	return rc ? rc : vault->ops->backup(vault, kind, ref, blob, err);
+}
+
 /* Of those that were asked so far: no other is known. */
 static int azure_list(struct keystore *ks, keystore_secret_fn *fn, void *arg, struct error *err)
 {
@@ -136,7 +153,8 @@ static void azure_free(struct keystore *ks)
 }
 
 static const struct keystore_ops azure_ops = {
-	.scheme = "azure", .get = azure_get, .list = azure_list, .unwrap = azure_unwrap, .free = azure_free,
+	.scheme = "azure", .get = azure_get, .list = azure_list, .unwrap = azure_unwrap,
+	.public_key = azure_public_key, .backup = azure_backup, .free = azure_free,
 };
 
 struct keystore *keystore_azure_open(const char *domain, const struct keystore_options *o, struct error *err)
