@@ -21,7 +21,13 @@
 #define LINE 25000000u			/* bytes a second */
 #define ROUND_TRIP_US 30000u
 #define READ (128u << 10)
-#define TRIES 3				/* of a machine that is busy with other things the best counts */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define TRIES 1				/* ten times slower: only what is read counts, and who races */
+#define ENOUGH(percent) 0
+#else
+#define TRIES 5				/* of a machine that is busy with other things the best counts */
+#define ENOUGH(percent) (percent)
+#endif
 
 static double now(void)
 {
@@ -72,7 +78,7 @@ static double best_fill(struct vault *v, struct slowstore *slow, const struct wr
 {
 	double best = 0, more = 100, least = 100;
 
-	for (int i = 0; i < TRIES && best < enough; i++) {
+	for (int i = 0; i < TRIES && (!i || best < enough); i++) {
 		double full = fill_of_line(v, slow, w, stored, &more);
 
 		best = full > best ? full : best;
@@ -111,7 +117,7 @@ static void the_line_is_full(void **state)
 	test_random_fill(&r, data, LONG_SIZE);
 	write_disk(v, data, LONG_SIZE, 65536, NULL, &w[0]);
 	slowstore_set_line(slow, ROUND_TRIP_US, LINE);
-	assert_true(best_fill(v, slow, &w[0], stored_bytes(&w[0]), 90) >= 90);
+	assert_true(best_fill(v, slow, &w[0], stored_bytes(&w[0]), ENOUGH(90)) >= ENOUGH(90));
 	slowstore_set_line(slow, 0, 0);
 	written_release(&w[0]);
 	write_disk(v, data, SIZE, 65536, NULL, &w[0]);
@@ -121,7 +127,7 @@ static void the_line_is_full(void **state)
 		written_release(&w[(i + 1) % 2]);
 	}
 	slowstore_set_line(slow, ROUND_TRIP_US, LINE);
-	assert_true(best_fill(v, slow, &w[1], stored_bytes(&w[1]), 75) >= 75);
+	assert_true(best_fill(v, slow, &w[1], stored_bytes(&w[1]), ENOUGH(75)) >= ENOUGH(75));
 	written_release(&w[1]);
 	vault_free(TAKE(v));
 	slowstore_free(slow);
