@@ -266,6 +266,63 @@ static int pkcs11_unwrap(struct keystore *ks, const struct key_ref *ref, enum wr
 	return rc;
 }
 
+static struct rsa_key *public_half(PKCS11_KEY *k, struct error *err)
+{
+	AUTO(rsa_key_free) struct rsa_key *key = rsa_key_from_token(PKCS11_get_private_key(k), PKCS11_pkey_meths, err);
+	uint8_t n[RSA_MAX_BYTES], e[RSA_MAX_BYTES];
+
+	return key ? rsa_key_from_public(n, rsa_key_modulus(key, n), e, rsa_key_exponent(key, e), err) : NULL;
+}
+
+static int find_public(const struct pkcs11_keystore *p, struct module *m, const struct key_ref *ref,
+		       struct rsa_key **out, struct error *err)
+{
+	PKCS11_KEY *keys = NULL, *best = NULL;
+	unsigned n = 0, same = 0;
+	int least = 3;
+
+	if (PKCS11_enumerate_keys(m->slot->token, &keys, &n) < 0)
+		return error_set(err, EIO, "the token %.64s does not list its keys", m->slot->token->label);
+	for (unsigned i = 0; i < n; i++) {
+		int r = rank(&p->uri, ref, &keys[i]);
+
+		if (r < 0 || r > least)
+			continue;
+		same = r < least ? 1 : same + 1;
+		least = r;
+		best = &keys[i];
+	}
+	if (!best)
+		return no_key(p, m, err);
+	if (same > 1) {
+		error_set(err, EINVAL, "the token %.64s has several keys that may be it", m->slot->token->label);
+		error_next(err, "name one in the URI: pkcs11:token=…;object=LABEL");
+		return -EINVAL;
+	}
+	*out = public_half(best, err);
+	return *out ? 0 : err && err->code ? -err->code : -EIO;
+}
+
+static int pkcs11_public_key(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err)
+{
+	struct pkcs11_keystore *p = (struct pkcs11_keystore *)ks;
+	static const struct keystore_options nobody;
+	struct module m = { .ctx = NULL };
+	struct error why = ERROR_INIT;
+	int rc;
+
+	pthread_mutex_lock(&p->lock);
+	rc = connect_token(p, &m, &nobody, &why);
+	rc = rc ? rc : find_public(p, &m, ref, out, &why);
+	unload_module(&m);
+	pthread_mutex_unlock(&p->lock);
+	if (rc && !why.object[0])
+		error_object(&why, "%s", ks->spec);
+	if (rc)
+		error_copy(err, &why);
+	return rc;
+}
+
 static void pkcs11_free(struct keystore *ks)
 {
 	struct pkcs11_keystore *p = (struct pkcs11_keystore *)ks;
@@ -276,7 +333,8 @@ static void pkcs11_free(struct keystore *ks)
 }
 
 static const struct keystore_ops pkcs11_ops = {
-	.scheme = "pkcs11", .unwrap = pkcs11_unwrap, .free = pkcs11_free,
+	.scheme = "pkcs11", .unwrap = pkcs11_unwrap, .public_key = pkcs11_public_key,
+	.free = pkcs11_free,
 };
 
 struct keystore *keystore_pkcs11_open(const char *uri, const struct keystore_options *o, struct error *err)
