@@ -119,3 +119,9 @@ $ade backup vault web1 --disk os=disk --vault-key vault.key -q --keystore local:
 rm -rf store
 mount_ade vault m "vault-key=vault.key,vm=web1,point=latest,keystore=$uri,keystore-pin-file=pin"
 check_same plain m/os/disk.raw
+
+say "the token's key opens a whole vault"
+kek=$kek_url/kek3072/0123456789abcdef0123456789abcdef
+$ade key add vault --vault-key vault.key --vault-kek $kek --keystore "$uri" --keystore-pin-file pin -q
+expect_status 0 $ade verify vault --keystore "$uri" --keystore-pin-file pin
+expect_status 13 $ade verify vault
