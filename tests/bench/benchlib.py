@@ -225,8 +225,10 @@ def alone(options):
 
 def run_group(group, options, say):
     """[{order, samples: {contender: {metric: value}}}]"""
-    rounds = []
+    rounds, begin = [], time.monotonic()
     for number in range(group.rounds or options.rounds):
+        if rounds and options.minutes and time.monotonic() - begin > 60 * options.minutes:
+            break
         with alone(options):
             rounds.append(run_round(group, options, number, say))
     return rounds
