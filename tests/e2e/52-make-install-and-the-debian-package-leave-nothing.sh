@@ -57,7 +57,7 @@ is_completed "import-key import-secret" adebackup keystore imp
 is_completed "root" adebackup mount --uid roo
 [ "$(bash -c '. "$1"; complete -p adebackup' - "$T/a/usr/share/bash-completion/completions/adebackup")" = "complete -F _adebackup adebackup" ] || fail "not registered"
 for c in mount umount mounts inspect; do
-	for o in $("$T/a/usr/bin/adebackup" "$c" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+	for o in $("$T/a/usr/bin/adebackup" "$c" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+'); do
 		completes adebackup "$c" "$o" | grep -qw -e "$o" || fail "$c $o is not completed"
 	done
 done
