@@ -25,7 +25,7 @@ converse encrypted.log "$A" boot "$V" web1 --vault-key "$K" --keys "$T/keys" --s
 	shell 90 cryptsetup open /dev/disk/azure/scsi1/lun0 data0 --key-file /mnt/azure_bek_disk/LinuxPassPhraseFileName_1_0
 	shell 60 mount /dev/mapper/data0 /media
 	shell 60 grep -x 'from the LUKS data disk' /media/note
-	shell 60 echo written-in-the-guest >/root/note && sync
+	shell 60 echo written-in-the-guest >/var/note && sync
 	$(log_out)
 END
 [ "$(find "$V/seg" -type f | sort | xargs cat | sha256sum)" = "$before" ] || fail "the vault was changed"
@@ -37,6 +37,6 @@ converse decrypted.log "$A" boot "$V" web1 --vault-key "$K" --keys "$T/keys" --d
 	shell 60 grep -x 'from the LUKS data disk' /media/note
 	shell 60 umount /media && mount -o ro /dev/disk/azure/scsi1/lun1 /media
 	shell 60 grep -x 'from the BitLocker data disk' /media/note
-	shell 60 [ ! -e /root/note ]
+	shell 60 [ ! -e /var/note ]
 	$(log_out)
 END

@@ -24,7 +24,7 @@ note_in() {
 	mount_ade "$1" "$T/m" "keys=$T/keys"
 	for view in "$T/m/p1.raw" "$T/m/rootvg-rootlv.raw"; do
 		[ -e "$view" ] || continue
-		debugfs -R 'cat /root/note' "$view" >"$T/note" 2>/dev/null || continue
+		debugfs -R 'cat /var/note' "$view" >"$T/note" 2>/dev/null || continue
 		! grep -qx "$2" "$T/note" || { unmount "$T/m"; return 0; }
 	done
 	ls -R "$T/m" >&2
@@ -39,7 +39,7 @@ live() {
 	rm -rf "$T/kept" "$T/exported.raw"
 	converse "$name.log" "$A" boot "$V" web1 --vault-key "$K" "${key[@]}" --snapshot-out "$T/kept" "$@" <<-END
 		$(log_in "$root")
-		shell 90 echo written-$name >/root/note && sync
+		shell 90 echo written-$name >/var/note && sync
 		$(log_out)
 	END
 	say "$name: exported, looked into, started again"
@@ -49,7 +49,7 @@ live() {
 	[ "$form" = encrypted ] || again=(--decrypted)
 	converse "$name-again.log" "$A" boot "$T/exported.raw" "${key[@]}" "${again[@]}" <<-END
 		$(log_in "$root")
-		shell 90 grep -x written-$name /root/note
+		shell 90 grep -x written-$name /var/note
 		$(log_out)
 	END
 }
