@@ -62,7 +62,7 @@ wait_for 5 test -z "$(find "$V/rd" -type f)"
 
 say "one VM, one point; the capsule of a proven point opens it with the vault's key alone"
 mount_ade "$V" "$T/m" "vault-key=$K,vm=web1,point=$(points '[0].point' | cut -c1-8)"
-[ "$(ls "$T/m" | tr '\n' ' ')" = "lun0 os vm.json " ] || fail "$(ls "$T/m")"
+[ "$(ls "$T/m" | tr '\n' ' ')" = "lun0 os rebuild vm.json " ] || fail "$(ls "$T/m")"
 check_same "$T/plain.raw" "$T/m/os/disk.raw"
 check_same "$T/fs" "$T/m/lun0/disk.raw"
 unmount "$T/m"
