@@ -144,7 +144,7 @@ const struct command cmd_keys_export = {
 		"are; a further one of the same name gets a number.\n\n"
 		"Keys that are wrapped need their KEK: --keystore. Those that stay closed are told, and the command "
 		"ends with 3.",
-	.example = "  adebackup keys export /backup web1 --to /root/keys --vault-key vault.key --reason 'ticket 4711'",
+	.example = "  adebackup keys export /backup web1 --to /keys --vault-key vault.key --reason 'ticket 4711'",
 	.groups = G_VAULT | G_CAPSULE, .vault = true, .run = run_export,
 };
 
