@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/policy/policy.h"
 #include "fs/policy/prune.h"
 #include "fs/policy/prune_private.h"
 #include "fs/vault/expire.h"
@@ -181,6 +182,10 @@ static int collect(struct prune *p)
 		rc = collect_records(inv, &p->out->records, p->err);
 		if (rc == 0)
 			rc = hold_drop_old(p->vault, &p->out->records, p->err);
+		if (rc == 0)
+			rc = item_drop_old(p->vault, &p->out->records, p->err);
+		if (rc == 0)
+			rc = policy_drop_old(p->vault, &p->out->records, p->err);
 	}
 	if (rc == 0)
 		rc = collect_run(inv, p->opts->dry, &p->out->collect, p->err);

@@ -91,9 +91,11 @@ static bool in_month(const struct retention_rule *rule, const struct dated *d)
 	return rule->weekdays >> civil_weekday(d->day) & 1 && rule->weeks & weeks;
 }
 
-static bool is_chosen(const struct retention_rule *rule, enum unit u, const struct dated *d)
+static bool is_chosen(const struct retention *r, enum unit u, const struct dated *d)
 {
-	if (!rule->count || (u != DAILY && !d->last_of_day))
+	const struct retention_rule *rule = rule_of(r, u);
+
+	if (!rule->count || (!d->last_of_day && (u != DAILY || r->snapshot_days)))
 		return false;
 	switch (u) {
 	case DAILY:
@@ -151,13 +153,20 @@ static void apply_rules(const struct retention *r, struct dated *d, int64_t now)
 	for (enum unit u = DAILY; u < N_UNITS; u++) {
 		int64_t end;
 
-		if (!is_chosen(rule_of(r, u), u, d))
+		if (!is_chosen(r, u, d))
 			continue;
 		end = later(r, d, u, rule_of(r, u)->count);
 		if (end > best) {
 			best = end;
 			by = u;
 		}
+	}
+	if (r->snapshot_days && later(r, d, DAILY, r->snapshot_days) > best) {
+		best = later(r, d, DAILY, r->snapshot_days);
+		decide(p, best > now, best > now ? RETAINED_RULE : EXPIRED_RULE, best);
+		snprintf(p->words, sizeof(p->words), "snapshot: %s, kept for %u days", date_text(d, date),
+			 r->snapshot_days);
+		return;
 	}
 	if (best == INT64_MIN) {
 		decide(p, false, EXPIRED_NO_RULE, p->time);
@@ -269,6 +278,23 @@ static void keep_anyway(struct retained_point *p, enum retained_reason why, cons
 	snprintf(p->words, sizeof(p->words), "%s", words);
 }
 
+/* For VMs that are not backed up any more. */
+static void decide_all(const struct retention *r, struct retained_point *points, size_t n, int64_t now)
+{
+	bool gone = r->all_until && r->all_until <= now;
+
+	for (size_t i = 0; i < n; i++) {
+		struct retained_point *p = &points[i];
+
+		decide(p, !gone, gone ? EXPIRED_ALL : RETAINED_ALL, r->all_until ? r->all_until : INT64_MAX);
+		snprintf(p->words, sizeof(p->words), "%s", r->all_words ? r->all_words : "no policy says how long");
+		if (p->unreadable)
+			keep_anyway(p, RETAINED_UNREADABLE, "it cannot be read");
+		if (p->held)
+			keep_anyway(p, RETAINED_HELD, "held");
+	}
+}
+
 int retention_decide(const struct retention *r, struct retained_point *points, size_t n, int64_t now)
 {
 	AUTO(free) struct dated *d = calloc(n ? n : 1, sizeof(*d));
@@ -277,6 +303,10 @@ int retention_decide(const struct retention *r, struct retained_point *points, s
 
 	if (!d)
 		return -ENOMEM;
+	if (r->all) {
+		decide_all(r, points, n, now);
+		return 0;
+	}
 	kept = gather(r, points, n, d);
 	for (size_t i = 0; i < kept; i++) {
 		decide(d[i].p, false, EXPIRED_COUNT, d[i].p->time);

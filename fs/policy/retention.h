@@ -42,13 +42,19 @@ struct retention_rule {
 struct retention {
 	struct retention_rule daily, weekly, monthly, yearly;
 	struct { unsigned last, daily, weekly, monthly, yearly; } keep;		/* counts */
+	unsigned snapshot_days;		/* several backups a day: each lives so long, and the daily rule too takes the
+					 * last of a day alone; 0: one a day */
+	bool all;			/* all of it stays until all_until (0: for ever), and goes then, the newest point
+					 * too; but for what is held or cannot be read.  Nothing else counts */
+	int64_t all_until;
+	const char *all_words;		/* why; borrowed; NULL: "no policy says how long" */
 	const struct zone *zone;	/* borrowed; whose days are meant; NULL: UTC */
 };
 
 enum retained_reason {
 	RETAINED_NO_RULE, RETAINED_HELD, RETAINED_UNTIL, RETAINED_RULE, RETAINED_COUNT, RETAINED_NEWEST,
-	RETAINED_PROVEN, RETAINED_UNREADABLE,	/* it stays */
-	EXPIRED_UNTIL, EXPIRED_RULE, EXPIRED_COUNT, EXPIRED_NO_RULE,	/* it goes */
+	RETAINED_PROVEN, RETAINED_UNREADABLE, RETAINED_ALL,	/* it stays */
+	EXPIRED_UNTIL, EXPIRED_RULE, EXPIRED_COUNT, EXPIRED_NO_RULE, EXPIRED_ALL,	/* it goes */
 };
 
 struct retained_point {

@@ -108,7 +108,8 @@ NAMES = [	# type, name; None: a segment
 	((5,), r"ses/%s\.%s" % (SESSION, NUMBER)), ((6,), r"rd/%s\.%s" % (SESSION, NUMBER)),
 	((7,), "exp/" + SESSION), ((8,), "cond/[^./]+"), ((9,), r"cond/[^./]+\.claim"),
 	((10,), r"vm/%s\.0" % VM), ((11,), "log/.*"), ((12,), "trace/.*"),
-	((14,), r"hold/%s-%s\.%s" % (VM, VM, NUMBER)), ((15,), "bad/[^/]+")]
+	((14,), r"hold/%s-%s\.%s" % (VM, VM, NUMBER)), ((15,), "bad/[^/]+"),
+	((16,), r"item/%s\.%s" % (VM, NUMBER)), ((17,), r"policy/%s\.%s" % (VM, NUMBER)), ((18,), "batch/" + SESSION)]
 
 
 def types_of(name):
