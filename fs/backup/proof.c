@@ -131,7 +131,7 @@ static void look(const struct jval *info, const char *disk, struct found *f)
 }
 
 /* The other sources, for disk.h. */
-struct others { const struct proof_keys *k; size_t self; struct disk_options options; };
+struct others { const struct proof_keys *k; const struct point *point; size_t self; struct disk_options options; };
 
 static const struct backup_disk *other_source(const struct others *o, size_t i)
 {
@@ -142,8 +142,12 @@ static struct disk *open_other(void *arg, size_t i, struct error *err)
 {
 	const struct others *o = arg;
 	const struct backup_disk *source = other_source(o, i);
+	struct disk_options options = o->options;
+	char label[POINT_LABEL_BYTES];
 
-	return disk_open(blockdev_ref(source->source), source->vhd, o->k->keys, &o->options, err);
+	point_disk_label(o->point, &o->point->disk[source - o->k->disks], label);
+	options.label = label;
+	return disk_open(blockdev_ref(source->source), source->vhd, o->k->keys, &options, err);
 }
 
 static const char *name_of_other(void *arg, size_t i)
@@ -152,19 +156,24 @@ static const char *name_of_other(void *arg, size_t i)
 }
 
 /* Opens one disk as a mount would; a disk that does not open is told in *f. */
-static int open_disk(const struct proof_keys *k, const struct backup_disk *source, struct notes *notes,
-		     struct point_disk *d, struct found *f, struct error *err)
+static int open_disk(const struct proof_keys *k, struct point *p, size_t i, struct notes *notes, struct found *f,
+		     struct error *err)
 {
+	const struct backup_disk *source = &k->disks[i];
+	struct point_disk *d = &p->disk[i];
 	struct blockdev *bd = recorder_new(blockdev_ref(source->source), notes, err);
-	struct others others = { .k = k, .self = (size_t)(source - k->disks) };
+	struct others others = { .k = k, .point = p, .self = i };
 	struct disk_family family = { .n = k->n_disks - 1, .open = open_other, .name = name_of_other, .arg = &others };
 	struct disk_options options = { .family = NULL };
 	AUTO(disk_unref) struct disk *disk = NULL;
 	AUTO(free) char *text = NULL;
+	char label[POINT_LABEL_BYTES];
 
 	if (k->options)
 		options = others.options = *k->options;
 	options.family = &family;
+	point_disk_label(p, d, label);
+	options.label = label;
 	disk = bd ? disk_open(bd, source->vhd, k->keys, &options, err) : NULL;
 	text = disk ? disk_info_json(disk) : NULL;
 	if (!disk && err->code == ENOMEM)
@@ -218,7 +227,7 @@ int proof_make(const struct proof_keys *k, struct vault *v, struct point *p, str
 	for (size_t i = 0; i < k->n_disks && rc == 0; i++) {
 		notes->n = 0;
 		notes->chunk_size = p->disk[i].chunk_size;
-		rc = open_disk(k, &k->disks[i], notes, &p->disk[i], &f, err);
+		rc = open_disk(k, p, i, notes, &f, err);
 		if (rc == 0 && p->disk[i].info)
 			rc = fill_opening(notes, v, &p->disk[i], err);
 	}

@@ -8,6 +8,7 @@
 #include "fs/image/stack.h"
 #include "fs/image/vmdk.h"
 #include "fs/image/vhdx.h"
+#include "fs/keys/audit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,6 +123,27 @@ static int open_volumes(struct disk *d, struct unlock_context *ctx, struct error
 	return detached_open(d, ctx, err);
 }
 
+/* Of a volume that no key was tried on there is nothing to tell. */
+static int note_unlock(const struct disk_volume *v, const struct disk_options *o)
+{
+	int rc = v->plain ? 0 : -(int)v->why.code;
+	char name[300];
+
+	if (v->format == VOLUME_PLAIN || (rc && rc != -EKEYREJECTED))
+		return 0;
+	snprintf(name, sizeof(name), v->n ? "%s p%u" : "%s", o->label ? o->label : "a disk", v->n);
+	return audit_note(o->audit, "unlock", name, v->plain ? v->opened_by : NULL, rc);
+}
+
+static int note_unlocks(const struct disk *d, const struct disk_options *o, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->n_vols && rc == 0; i++)
+		rc = note_unlock(&d->vol[i], o);
+	return rc ? error_set(err, -rc, "the audit line could not be kept, so the disk is not opened") : 0;
+}
+
 static int read_lvm(struct disk *d, struct error *err)
 {
 	for (size_t i = 0; i < d->n_vols; i++) {
@@ -178,11 +200,16 @@ struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 	if (!d->stored || read_table(d, err) < 0)
 		return NULL;
 	make_id(d->stored, d->id);
-	if (open_volumes(d, &ctx, err) < 0 || read_lvm(d, err) < 0)
+	if (open_volumes(d, &ctx, err) < 0 || note_unlocks(d, ctx.opts, err) < 0 || read_lvm(d, err) < 0)
 		return NULL;
 	if (disk_list_views(d) < 0)
 		return error_null(err, ENOMEM, "out of memory");
 	return TAKE(d);
+}
+
+void disk_forget_keys(struct disk *d)
+{
+	d->keys = NULL;
 }
 
 static const struct disk_volume *first_closed(const struct disk *d)

@@ -12,6 +12,7 @@
 #include "fs/image/blockdev.h"
 #include "fs/keys/keyring.h"
 
+struct audit;				/* fs/keys/audit.h */
 struct disk;
 
 /* The other disks of the VM.  A Linux data disk that ADE encrypted in place has
@@ -32,6 +33,8 @@ struct disk_options {
 	const char *const *headers;	/* header=[DISK:]FILE[@OFFSET], already without DISK: */
 	size_t n_headers;
 	const struct disk_family *family;	/* used while opening; NULL: it is alone */
+	struct audit *audit;		/* a line for each volume that a key opens, or should have; NULL: none */
+	const char *label;		/* the disk's name there; used while opening */
 };
 
 enum disk_state { DISK_PLAIN, DISK_OPEN, DISK_LOCKED, DISK_DAMAGED, DISK_UNSUPPORTED };
@@ -43,9 +46,10 @@ enum disk_state { DISK_PLAIN, DISK_OPEN, DISK_LOCKED, DISK_DAMAGED, DISK_UNSUPPO
  * still includes it). */
 struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err);
 
-/* Takes source on success and failure.  keys is borrowed and must outlive the
- * disk; NULL: none.  A key that does not open a volume is no failure here:
- * the volume is DISK_LOCKED, disk_check_keys() tells. */
+/* Takes source on success and failure.  keys is borrowed until
+ * disk_forget_keys(); NULL: none.  A key that does not open a volume is no failure here:
+ * the volume is DISK_LOCKED, disk_check_keys() tells.  A disk whose audit line
+ * cannot be kept is not opened. */
 struct disk *disk_open(struct blockdev *source, bool vhd, struct keyring *keys,
 		       const struct disk_options *opts, struct error *err);
 struct disk *disk_ref(struct disk *d);
@@ -57,6 +61,10 @@ void disk_unref(struct disk *d);
  * volumes stay locked because no key was named, or when the partition table
  * has something to mind. */
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
+
+/* What could be opened is open: the keys are not looked at again, and may be
+ * freed.  disk_check_keys() comes before. */
+void disk_forget_keys(struct disk *d);
 
 /* Views: "disk.raw", "disk.vhd", "disk.vhdx" (a disk of at most 64 TiB),
  * "disk.vmdk" (of whole sectors), "p1.raw", …,

@@ -22,7 +22,7 @@ struct disk {
 	struct blockdev *stored;	/* without */
 	struct blockdev *over_raw, *over_stored;	/* overlays; NULL: none */
 	bool vhd, partial;
-	struct keyring *keys;		/* borrowed */
+	struct keyring *keys;		/* borrowed; NULL: none, or forgotten */
 	struct partition_table *table;
 	struct error table_warning;
 	struct disk_volume *vol;

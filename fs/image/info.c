@@ -31,15 +31,7 @@ static const char *state_name(enum disk_state state)
 	return "?";
 }
 
-/* Of a BEK that came from a Key Vault; else NULL. */
-static const char *secret_url(const struct disk *d, const char *guid)
-{
-	const struct key *k = d->keys ? keyring_find_bek(d->keys, guid) : NULL;
-
-	return k && k->secret_url[0] ? k->secret_url : NULL;
-}
-
-static json_t *protectors(const struct disk *d, const struct disk_volume *v)
+static json_t *protectors(const struct disk_volume *v)
 {
 	json_t *list = json_array();
 
@@ -47,7 +39,7 @@ static json_t *protectors(const struct disk *d, const struct disk_volume *v)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s?}", "kind",
 						      protector_kind(v->protectors[i].kind), "guid",
 						      v->protectors[i].guid, "secret_url",
-						      secret_url(d, v->protectors[i].guid)));
+						      v->secret_url ? v->secret_url[i] : NULL));
 	return list;
 }
 
@@ -57,14 +49,14 @@ static void set_text(json_t *o, const char *name, const char *text)
 		json_object_set_new(o, name, json_string(text));
 }
 
-static void describe_encryption(json_t *o, const struct disk *d, const struct disk_volume *v)
+static void describe_encryption(json_t *o, const struct disk_volume *v)
 {
 	set_text(o, "cipher", v->cipher);
 	set_text(o, "uuid", v->uuid);
 	set_text(o, "inside", v->inside);
 	set_text(o, "opened_by", v->opened_by);
 	set_text(o, "header", v->header_from);
-	json_object_set_new(o, "protectors", protectors(d, v));
+	json_object_set_new(o, "protectors", protectors(v));
 	if (v->format == VOLUME_LUKS && v->luks_version)
 		json_object_set_new(o, "luks_version", json_integer(v->luks_version));
 	if (v->format != VOLUME_BITLOCKER)
@@ -121,7 +113,7 @@ static json_t *describe(const struct disk *d, size_t i)
 	if (p && p->stored_size != p->size)
 		json_object_set_new(o, "table_size", json_integer((json_int_t)p->stored_size));
 	if (v->format != VOLUME_PLAIN)
-		describe_encryption(o, d, v);
+		describe_encryption(o, v);
 	if (v->lvm)
 		json_object_set_new(o, "lvm", logical_volumes(d, v->lvm));
 	set_text(o, "lvm_reason", v->lvm_why.text);

@@ -11,8 +11,12 @@ static struct disk *open_other(void *arg, size_t i, struct error *err)
 	const struct point_family *f = arg;
 	const struct point_disk *d = other(f, i);
 	struct blockdev *bd = point_disk_new(f->vault, f->point->vm_id, d, f->cache, err);
+	struct disk_options options = f->options;
+	char label[POINT_LABEL_BYTES];
 
-	return bd ? disk_open(bd, d->vhd, f->keys, &f->options, err) : NULL;
+	point_disk_label(f->point, d, label);
+	options.label = label;
+	return bd ? disk_open(bd, d->vhd, f->keys, &options, err) : NULL;
 }
 
 static const char *name_of_other(void *arg, size_t i)
@@ -26,7 +30,8 @@ const struct disk_family *point_family(struct point_family *f, struct vault *v, 
 {
 	*f = (struct point_family){
 		.family = { .n = p->n_disks - 1, .open = open_other, .name = name_of_other, .arg = f },
-		.options = { .try_all_keys = opts->try_all_keys, .max_kdf_memory = opts->max_kdf_memory },
+		.options = { .try_all_keys = opts->try_all_keys, .max_kdf_memory = opts->max_kdf_memory,
+			     .audit = opts->audit },
 		.vault = v, .point = p, .self = self, .cache = cache, .keys = keys,
 	};
 	return &f->family;

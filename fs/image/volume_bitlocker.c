@@ -21,6 +21,18 @@ static void take_info(struct disk_volume *v, const struct bitlocker_info *info)
 	v->n_protectors = info->n_protectors;
 }
 
+/* info.json tells them when the keys have gone. */
+static void take_secret_urls(struct disk_volume *v, struct keyring *keys)
+{
+	v->secret_url = keys && v->n_protectors ? calloc(v->n_protectors, sizeof(*v->secret_url)) : NULL;
+	for (size_t i = 0; v->secret_url && i < v->n_protectors; i++) {
+		const struct key *k = keyring_find_bek(keys, v->protectors[i].guid);
+
+		if (k && k->secret_url[0])
+			v->secret_url[i] = strdup(k->secret_url);
+	}
+}
+
 static bool has_kind(const struct disk_volume *v, enum bitlocker_protector_kind kind)
 {
 	for (size_t i = 0; i < v->n_protectors; i++)
@@ -169,6 +181,7 @@ void bitlocker_volume_open(struct disk_volume *v, struct blockdev *container,
 		return;
 	}
 	take_info(v, bitlocker_info(b));
+	take_secret_urls(v, ctx->keys);
 	rc = unlock(b, v, ctx, &vol, &name, &err);
 	v->copy_used = bitlocker_info(b)->copy_used;
 	if (rc == 0) {

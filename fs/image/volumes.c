@@ -21,6 +21,9 @@ void disk_volume_release(struct disk_volume *v)
 {
 	blockdev_unref(v->plain);
 	lvm_free(v->lvm);
+	for (size_t i = 0; v->secret_url && i < v->n_protectors; i++)
+		free(v->secret_url[i]);
+	free(v->secret_url);
 	free(v->protectors);
 }
 

@@ -31,6 +31,8 @@ struct disk_volume {
 	char header_from[96];		/* where a detached header was found */
 	char opened_by[256];		/* name of the key; "clear key" */
 	struct bitlocker_protector *protectors;	/* owned */
+	char **secret_url;		/* of each protector the Key Vault secret of its BEK, as far as a key says;
+					 * owned, also its strings; NULL: of none */
 	size_t n_protectors;
 	bool copies_differ;
 	unsigned copy_used;

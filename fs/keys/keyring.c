@@ -32,13 +32,19 @@ static void key_free(struct key *k)
 }
 DEFINE_CLEANUP(struct key *, key_free);
 
+void keyring_clear(struct keyring *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		key_free(r->key[i]);
+	free(r->key);
+	*r = (struct keyring){ .key = NULL };
+}
+
 void keyring_free(struct keyring *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n; i++)
-		key_free(r->key[i]);
-	free(r->key);
+	keyring_clear(r);
 	free(r);
 }
 

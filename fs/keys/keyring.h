@@ -58,6 +58,9 @@ void keyring_set_origin(struct keyring *r, struct key_origin *taken);
 /* Copies of all keys of another ring, without their origins, behind those that are there. */
 int keyring_add_all(struct keyring *to, const struct keyring *from, struct error *err);
 
+/* Wipe all keys.  Nobody else may use the ring meanwhile. */
+void keyring_clear(struct keyring *r);
+
 size_t keyring_count(const struct keyring *r);
 struct key *keyring_at(struct keyring *r, size_t i);		/* in trying order; borrowed */
 struct key *keyring_find_bek(struct keyring *r, const char *guid);	/* by GUID, any case; NULL: none */

@@ -97,30 +97,62 @@ static int lay_overlay(struct shown_disk *s, const char *disk, struct error *err
 	return rc;
 }
 
+static struct disk *unlock_disk(struct shown_disk *s, struct keyring *keys, struct error *err)
+{
+	const struct vault_view *view = &s->at->whole->view;
+	const struct point_disk *d = &s->at->point->disk[s->index];
+	struct disk_options options = view->options;
+	struct point_family family;
+	struct blockdev *bd = stored_bytes(s, err);
+	char label[POINT_LABEL_BYTES];
+	struct disk *disk;
+
+	point_disk_label(s->at->point, d, label);
+	options.label = label;
+	if (bd)
+		point_disk_opening(bd);
+	options.family = point_family(&family, view->vault, s->at->point, d, view->cache, keys, &options);
+	disk = bd ? disk_open(bd, d->vhd, keys, &options, err) : NULL;
+	if (disk)
+		disk_forget_keys(disk);
+	return disk;
+}
+
+/* All that the mount shows is open: nothing needs the user's keys any more. */
+static void count_open(struct shown_point *p)
+{
+	const struct vault_view *view = &p->whole->view;
+
+	if (atomic_fetch_add(&p->open_disks, 1) + 1 == p->point->n_disks && view->point && view->keys &&
+	    !view->bek_volume)
+		keyring_clear(view->keys);
+}
+
+static int open_disk(struct shown_disk *s, struct error *err)
+{
+	AUTO(keyring_free) struct keyring *own = s->at->keys ? NULL : shown_point_keyring(s->at, err);
+	AUTO(disk_unref) struct disk *disk = NULL;
+
+	if (own || s->at->keys)
+		disk = unlock_disk(s, own ? own : s->at->keys, err);
+	if (!disk)
+		return err && err->code ? -err->code : -EIO;
+	s->disk = disk;
+	if (s->at->whole->view.overlay && lay_overlay(s, s->at->point->disk[s->index].name, err) < 0) {
+		s->disk = NULL;
+		return err && err->code ? -err->code : -EIO;
+	}
+	TAKE(disk);
+	count_open(s->at);
+	return 0;
+}
+
 static int fill_disk(struct node *folder, struct error *err)
 {
 	struct shown_disk *s = folder->ctx;
-	const struct vault_view *view = &s->at->whole->view;
-	const struct point_disk *d = &s->at->point->disk[s->index];
-	struct keyring *keys = s->at->keys ? s->at->keys : view->keys;
-	struct disk_options options = view->options;
-	struct point_family family;
-	struct blockdev *bd;
+	int rc = s->disk ? 0 : open_disk(s, err);
 
-	if (!s->disk) {
-		bd = stored_bytes(s, err);
-		if (bd)
-			point_disk_opening(bd);
-		options.family = point_family(&family, view->vault, s->at->point, d, view->cache, keys, &options);
-		s->disk = bd ? disk_open(bd, d->vhd, keys, &options, err) : NULL;
-		if (s->disk && view->overlay && lay_overlay(s, d->name, err) < 0) {
-			disk_unref(s->disk);
-			s->disk = NULL;
-		}
-	}
-	if (!s->disk)
-		return err && err->code ? -err->code : -EIO;
-	return populate_disk_folder(folder, s->disk, err);
+	return rc ? rc : populate_disk_folder(folder, s->disk, err);
 }
 
 static const struct node_ops disk_ops = { .fill = fill_disk, .release = release_disk };
@@ -229,10 +261,10 @@ static int fill_point(struct node *folder, struct error *err)
 	char *text;
 	int rc = p->point ? 0 : shown_point_read(p, err);
 
-	if (rc == 0 && !p->keys)
-		rc = shown_point_keys(p, err);
 	if (rc < 0)
 		return rc;
+	if (p->whole->view.bek_volume && !p->keys && !(p->keys = shown_point_keyring(p, err)))
+		return -ENOMEM;
 	text = vm_text(p->point, &len);
 	if (!tree_add_text(folder, "vm.json", text, len, err))
 		return -ENOMEM;

@@ -15,9 +15,14 @@
 struct vault_view {
 	struct vault *vault;		/* all are borrowed and outlive the tree */
 	struct chunk_cache *cache;
-	struct keyring *keys;		/* NULL: none */
+	/* That the user holds in files or typed; NULL: none.  Wiped when the root is a point whose disks are
+	 * all open: until then the next disk may need them. */
+	struct keyring *keys;
+	/* Others that he named, which are got for each disk that is opened and then wiped.  0 or -errno with
+	 * words, which are logged.  NULL: there are none. */
+	int (*fetch_keys)(void *arg, struct keyring *to, struct error *err);
+	void *fetch_arg;
 	struct keystores *stores;	/* for keys that a capsule keeps wrapped; NULL: none */
-	struct audit *audit;		/* goes with stores */
 	struct disk_options options;	/* what its pointers name outlives the tree, too */
 	const struct overlay_choice *overlay;	/* a folder or temporary; base and identity are set here */
 	struct disk_watches *watches;	/* told which disks are read; NULL: nobody watches */

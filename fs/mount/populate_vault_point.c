@@ -49,37 +49,40 @@ static void ask_stores(const struct shown_point *p, struct keyring *keys)
 	const struct vault_view *view = &p->whole->view;
 	struct error why = ERROR_INIT, warning = ERROR_INIT;
 
-	if (azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->audit, keys, &why, &warning) < 0)
+	if (azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->options.audit, keys, &why, &warning) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
 	if (warning.code)
 		log_warning("%s: %s", p->name->object, warning.text);
 }
 
-/* A capsule that does not open is no reason to keep the point from the user's own keys. */
-int shown_point_keys(struct shown_point *p, struct error *err)
+/* Of the capsule and of the key stores.  What does not open is no reason to
+ * keep the point from the user's own keys. */
+static void add_own_keys(struct shown_point *p, struct keyring *keys)
 {
 	const struct vault_view *view = &p->whole->view;
-	AUTO(keyring_free) struct keyring *keys = NULL;
 	struct capsule_opener with = { .ring = vault_ring(view->vault), .private_key = vault_private_key(view->vault),
-				       .stores = view->stores, .audit = view->audit };
+				       .stores = view->stores, .audit = view->options.audit };
 	struct error why = ERROR_INIT;
-	int rc = 0;
 
-	if (!p->point->capsule && !view->bek_volume && !view->stores)
-		return 0;
-	keys = keyring_new();
-	if (!keys)
-		return error_set(err, ENOMEM, "out of memory");
-	if (view->keys)
-		rc = keyring_add_all(keys, view->keys, err);
-	if (rc < 0)
-		return rc;
+	if (view->fetch_keys && view->fetch_keys(view->fetch_arg, keys, &why) < 0)
+		log_warning("%s: %s", p->name->object, why.text);
 	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
 	if (capsule_unwrap(&with, p->point->id, p->point->capsule, keys, &why) < 0)
 		log_warning("%s: %s", p->name->object, why.text);
-	if (view->stores && !keyring_count(keys))
+	if (view->stores && keystores_count(view->stores) && !keyring_count(keys))
 		ask_stores(p, keys);
-	p->keys = TAKE(keys);
-	return 0;
+}
+
+struct keyring *shown_point_keyring(struct shown_point *p, struct error *err)
+{
+	const struct vault_view *view = &p->whole->view;
+	AUTO(keyring_free) struct keyring *keys = keyring_new();
+
+	if (!keys)
+		return error_null(err, ENOMEM, "out of memory");
+	if (view->keys && keyring_add_all(keys, view->keys, err) < 0)
+		return NULL;
+	add_own_keys(p, keys);
+	return TAKE(keys);
 }

@@ -30,7 +30,8 @@ struct shown_point {
 	struct whole *whole;
 	const struct point_name *name;
 	struct point *point;		/* once it was read */
-	struct keyring *keys;		/* the user's and the capsule's; NULL: the user's alone */
+	struct keyring *keys;		/* as long as bek-volume.raw is shown; NULL: got for each disk that is opened */
+	_Atomic size_t open_disks;
 	struct rebuild_source rebuild;
 };
 
@@ -42,8 +43,10 @@ struct shown_disk {
 	struct disk *disk;		/* once it was opened */
 };
 
-/* Read the point and note this reader; open its capsule.  0 or -errno with words. */
+/* Read the point and note this reader.  0 or -errno with words. */
 int shown_point_read(struct shown_point *p, struct error *err);
-int shown_point_keys(struct shown_point *p, struct error *err);
+/* The user's keys, those of the capsule and of the key stores, got anew each
+ * time.  NULL: ENOMEM. */
+struct keyring *shown_point_keyring(struct shown_point *p, struct error *err);
 
 #endif

@@ -69,6 +69,10 @@ void point_free(struct point *p);
 struct point_disk *point_add_disk(struct point *p);	/* zeroed; NULL: no memory */
 const struct point_disk *point_find_disk(const struct point *p, const char *name);
 
+/* Names a disk of a point in audit lines: "web1@20261120T020000Z os". */
+#define POINT_LABEL_BYTES 256u
+void point_disk_label(const struct point *p, const struct point_disk *d, char out[POINT_LABEL_BYTES]);
+
 /* JSON text of the manifest, malloc'ed, and back.  Hostile input: EBADMSG.
  * Members that this version does not know are passed over: a format that must
  * not be read so has another version in its object's header. */

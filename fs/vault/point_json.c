@@ -5,6 +5,7 @@
 #include "fs/vault/point_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct point *point_new(void)
@@ -51,6 +52,14 @@ const struct point_disk *point_find_disk(const struct point *p, const char *name
 		if (!strcmp(p->disk[i].name, name))
 			return &p->disk[i];
 	return NULL;
+}
+
+void point_disk_label(const struct point *p, const struct point_disk *d, char out[POINT_LABEL_BYTES])
+{
+	char time[POINT_TIME_TEXT];
+
+	point_time_text(p->time, time);
+	snprintf(out, POINT_LABEL_BYTES, "%s@%s %s", p->vm, time, d->name);
 }
 
 static int set_disks(struct jval *o, const struct point *p, bool pages)

@@ -24,6 +24,7 @@ struct job {
 	size_t n;
 	struct keyring *keys;		/* NULL: none was named */
 	struct keystores *stores;	/* for Key Vault's backup blobs; NULL: none was named */
+	struct audit *audit;
 	struct disk_options options;
 	struct progress progress;
 };
@@ -41,6 +42,7 @@ static void job_clear(struct job *j)
 	for (size_t i = 0; i < j->n; i++)
 		blockdev_unref(j->disk[i].source);
 	keyring_free(j->keys);
+	audit_close(j->audit);
 	keystores_free(j->stores);
 }
 
@@ -94,10 +96,11 @@ static int take_keys(struct job *j, struct error *err)
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		any = any || options_has(j->in->options, keys[i]);
+	j->options.audit = j->audit = audit_from_options(j->in->options, err);
 	j->options.try_all_keys = options_has(j->in->options, OPT_TRY_ALL_KEYS);
 	j->options.max_kdf_memory = options_number(j->in->options, OPT_MAX_KDF_MEMORY, 0);
-	if (!any)
-		return 0;
+	if (!j->audit || !any)
+		return -err->code;
 	j->keys = keyring_from_options(j->in->options, err, &warning);
 	if (warning.code)
 		report_warning(j->in->report, &warning);

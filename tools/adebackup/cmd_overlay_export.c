@@ -4,6 +4,7 @@
 #include "fs/image/point_family.h"
 #include "fs/restore/restore.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
@@ -24,6 +25,7 @@ struct job {
 	struct point *point;
 	char identity[128];		/* of a point's disk; empty: an image */
 	struct overlay_info info;
+	struct audit *audit;		/* of a point's disk */
 	struct vault_session *reader;	/* NULL: the store takes no record */
 	struct progress progress;
 };
@@ -39,6 +41,7 @@ static void interrupt(int number)
 static void job_clear(struct job *j)
 {
 	opening_close(&j->opening);
+	audit_close(j->audit);
 	chunk_cache_free(j->cache);
 	if (j->reader)
 		vault_session_end(j->reader);
@@ -89,8 +92,8 @@ static int open_point(struct job *j, struct error *err)
 	struct disk_options opts = { .partial = options_has(o, OPT_PARTIAL),
 				     .try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 				     .max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0) };
-	struct error warning = ERROR_INIT;
 	const char *headers[HEADERS_MAX];
+	char label[POINT_LABEL_BYTES];
 	const struct point_disk *d;
 	struct point_family family;
 	struct blockdev *bd;
@@ -107,9 +110,10 @@ static int open_point(struct job *j, struct error *err)
 	}
 	take_headers(o, d->name, headers, &opts);
 	snprintf(j->identity, sizeof(j->identity), "point %s %s", j->point->id, d->name);
-	j->opening.keys = keyring_from_options(o, err, &warning);
-	if (warning.code)
-		report_warning(j->in->report, &warning);
+	point_disk_label(j->point, d, label);
+	opts.label = label;
+	opts.audit = j->audit = audit_from_options(o, err);
+	j->opening.keys = j->audit ? point_keyring(j->vault, j->point, o, j->in->report, j->audit, err) : NULL;
 	j->cache = j->opening.keys ? chunk_cache_new(0, err) : NULL;
 	bd = j->cache ? point_disk_new(j->vault, j->point->vm_id, d, j->cache, err) : NULL;
 	if (bd)
@@ -158,6 +162,7 @@ static int prepare(struct job *j, struct blockdev **out, struct error *err)
 	if (rc)
 		return rc;
 	c.identity = j->identity[0] ? j->identity : NULL;
+	opening_drop_keys(&j->opening);
 	rc = disk_overlay(j->opening.disk, &c, &plaintext, err);
 	return rc ? rc : open_view(j, out, err);
 }

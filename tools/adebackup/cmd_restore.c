@@ -3,6 +3,7 @@
 #include "fs/image/point_family.h"
 #include "fs/restore/restore.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/key_options.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/vault_opening.h"
@@ -22,7 +23,8 @@ struct job {
 	struct vault *vault;
 	struct point *point;
 	struct chunk_cache *cache;
-	struct keyring *keys;
+	struct keyring *keys;		/* NULL: not needed, or no disk is left that needs them */
+	struct audit *audit;
 	struct vault_session *reader;	/* NULL: the store is not ours to write to */
 	struct progress progress;
 	json_t *disks;			/* for --json */
@@ -43,6 +45,7 @@ static void job_clear(struct job *j)
 	if (j->reader)
 		vault_session_end(j->reader);
 	keyring_free(j->keys);
+	audit_close(j->audit);
 	chunk_cache_free(j->cache);
 	point_free(j->point);
 	vault_free(j->vault);
@@ -85,23 +88,33 @@ static struct disk *open_disk(struct job *j, const struct point_disk *d, struct 
 {
 	const struct options *o = j->in->options;
 	const char *headers[HEADERS_MAX];
+	char label[POINT_LABEL_BYTES];
 	struct disk_options opts = {
 		.partial = as_stored(j) || options_has(o, OPT_PARTIAL),
 		.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 		.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0),
 		.headers = headers, .n_headers = headers_of(j, d->name, headers),
+		.audit = j->audit, .label = label,
 	};
 	struct point_family family;
 	struct blockdev *bd = point_disk_new(j->vault, j->point->vm_id, d, j->cache, err);
 
-	opts.family = point_family(&family, j->vault, j->point, d, j->cache, as_stored(j) ? NULL : j->keys, &opts);
-	AUTO(disk_unref) struct disk *disk = bd ? disk_open(bd, d->vhd, as_stored(j) ? NULL : j->keys, &opts, err)
-						: NULL;
+	point_disk_label(j->point, d, label);
+	opts.family = point_family(&family, j->vault, j->point, d, j->cache, j->keys, &opts);
+	AUTO(disk_unref) struct disk *disk = bd ? disk_open(bd, d->vhd, j->keys, &opts, err) : NULL;
 	struct error warning = ERROR_INIT;
 
 	if (!disk || (!as_stored(j) && disk_check_keys(disk, err, &warning) < 0))
 		return NULL;
+	disk_forget_keys(disk);
 	return TAKE(disk);
+}
+
+/* The last disk is open. */
+static void drop_keys(struct job *j)
+{
+	keyring_free(j->keys);
+	j->keys = NULL;
 }
 
 static int open_view(struct job *j, struct disk *disk, struct blockdev **out, struct error *err)
@@ -166,7 +179,7 @@ static void note_result(struct job *j, const struct point_disk *d, const char *p
 		       options_has(j->in->options, OPT_CHECK) ? ", checked" : "");
 }
 
-static int restore_disk(struct job *j, const struct point_disk *d, struct error *err)
+static int restore_disk(struct job *j, const struct point_disk *d, bool last, struct error *err)
 {
 	AUTO(blockdev_unref) struct blockdev *view = NULL;
 	AUTO(disk_unref) struct disk *disk = NULL;
@@ -180,6 +193,8 @@ static int restore_disk(struct job *j, const struct point_disk *d, struct error 
 	int rc;
 
 	disk = open_disk(j, d, err);
+	if (last)
+		drop_keys(j);
 	rc = disk ? open_view(j, disk, &view, err) : -err->code;
 	if (rc == 0)
 		rc = place(j, d, path, err);
@@ -234,8 +249,10 @@ static int prepare(struct job *j, struct error *err)
 		return -err->code;
 	if (point_check_disks(j->point, in->options, err) < 0 || choose_place(j, err) < 0)
 		return -err->code;
-	j->keys = point_keyring(j->vault, j->point, in->options, in->report, err);
-	j->cache = j->keys ? chunk_cache_new(CACHE_BYTES, err) : NULL;
+	j->audit = audit_from_options(in->options, err);
+	if (j->audit && !as_stored(j))
+		j->keys = point_keyring(j->vault, j->point, in->options, in->report, j->audit, err);
+	j->cache = j->audit && !err->code ? chunk_cache_new(CACHE_BYTES, err) : NULL;
 	j->disks = json_array();
 	if (!j->cache || !j->disks)
 		return err->code ? -err->code : -ENOMEM;
@@ -246,7 +263,7 @@ static int run(const struct invocation *in)
 {
 	__attribute__((cleanup(job_clear))) struct job j = { .in = in };
 	struct sigaction act = { .sa_handler = interrupt };
-	const struct point_disk *d;
+	const struct point_disk *d, *next;
 	struct error err = ERROR_INIT;
 	char time[POINT_TIME_TEXT];
 	size_t i = 0;
@@ -255,8 +272,11 @@ static int run(const struct invocation *in)
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	rc = prepare(&j, &err);
-	while (rc == 0 && (d = point_next_disk(j.point, in->options, &i)))
-		rc = restore_disk(&j, d, &err);
+	d = rc ? NULL : point_next_disk(j.point, in->options, &i);
+	for (; rc == 0 && d; d = next) {
+		next = point_next_disk(j.point, in->options, &i);
+		rc = restore_disk(&j, d, !next, &err);
+	}
 	if (rc < 0)
 		return report_error(in->report, &err);
 	point_time_text(j.point->time, time);

@@ -67,7 +67,7 @@ struct audit *audit_from_options(const struct options *o, struct error *err)
 	return audit_open("adebackup", options_get(o, OPT_AUDIT_LOG), options_get(o, OPT_REASON), err);
 }
 
-static int add_folders(struct keyring *r, const struct options *o, struct error *err)
+int keyring_add_folders(struct keyring *r, const struct options *o, struct error *err)
 {
 	const char *spec;
 	int rc = 0;
@@ -111,36 +111,36 @@ static int add_configs(struct keystores *k, const struct options *o, struct audi
 	return alone ? rc : 0;
 }
 
-/* What a point needs of the stores is found out with the point: nothing is searched for it here. */
-static int fetch(struct keyring *r, struct keystores *k, const struct options *o, enum key_need need,
-		 struct audit *audit, struct error *err, struct error *warning)
+bool keyring_names_secrets(const struct options *o)
+{
+	return options_has(o, OPT_SECRET_URL) || options_has(o, OPT_VM_CONFIG);
+}
+
+int keyring_add_named(struct keyring *r, struct keystores *k, const struct options *o, struct audit *audit,
+		      struct error *err, struct error *warning)
 {
 	struct bek_hint hint = { .kek_url = options_get(o, OPT_KEK_URL) };
 	int rc = add_configs(k, o, audit, r, err, warning);
 
 	for (size_t i = 0; !rc && (hint.secret_url = options_nth(o, OPT_SECRET_URL, i)); i++)
 		rc = bek_fetch(k, &hint, audit, r, err, warning);
-	if (rc || need == KEYS_MAY_BE_ELSEWHERE || options_has(o, OPT_SECRET_URL) || options_has(o, OPT_VM_CONFIG))
-		return rc;
-	return bek_fetch_candidates(k, NULL, MAX_CANDIDATES, audit, r, err, warning);
+	return rc;
 }
 
-int keyring_add_stores(struct keyring *r, const struct options *o, enum key_need need, struct error *err,
-		       struct error *warning)
+int keyring_add_stores(struct keyring *r, const struct options *o, struct error *err, struct error *warning)
 {
 	AUTO(keystores_free) struct keystores *k = NULL;
 	AUTO(audit_close) struct audit *audit = NULL;
-	struct error why = ERROR_INIT;
-	int rc = add_folders(r, o, err);
+	int rc;
 
-	if (rc || !(options_has(o, OPT_SECRET_URL) || options_has(o, OPT_VM_CONFIG) || options_has(o, OPT_KEYSTORE)))
-		return rc;
+	if (!keyring_names_secrets(o) && !options_has(o, OPT_KEYSTORE))
+		return 0;
 	k = keystores_from_options(o, err);
 	audit = k ? audit_from_options(o, err) : NULL;
 	if (!audit)
 		return err && err->code ? -err->code : -EIO;
-	rc = fetch(r, k, o, need, audit, &why, warning);
-	if (rc)
-		error_copy(need == KEYS_MAY_BE_ELSEWHERE ? warning : err, &why);
-	return need == KEYS_MAY_BE_ELSEWHERE && rc != -ENOMEM ? 0 : rc;
+	rc = keyring_add_named(r, k, o, audit, err, warning);
+	if (rc || keyring_names_secrets(o))
+		return rc;
+	return bek_fetch_candidates(k, NULL, MAX_CANDIDATES, audit, r, err, warning);
 }

@@ -22,13 +22,17 @@ struct keystores *keystores_for_url(const struct options *o, const char *url, st
 void keystore_options_from(const struct options *o, struct token_options *token, struct keystore_options *how);
 struct audit *audit_from_options(const struct options *o, struct error *err);
 
-/* What a store that does not give its key is: a failure, or, for a recovery
- * point with keys of its own, no more than a warning. */
-enum key_need { KEYS_MUST_COME, KEYS_MAY_BE_ELSEWHERE };
+/* The folders that keystore=dir: names.  0 or -errno with words. */
+int keyring_add_folders(struct keyring *r, const struct options *o, struct error *err);
 
-/* Add what the stores hold for this disk.  0 or -errno with words; warning
- * (may be NULL): what did not stop us. */
-int keyring_add_stores(struct keyring *r, const struct options *o, enum key_need need, struct error *err,
-		       struct error *warning);
+/* Are there secret-url= or vm-config=?  Add what the stores hold of it.  0 or
+ * -errno with words; warning (may be NULL): what did not stop us. */
+bool keyring_names_secrets(const struct options *o);
+int keyring_add_named(struct keyring *r, struct keystores *k, const struct options *o, struct audit *audit,
+		      struct error *err, struct error *warning);
+
+/* The same with stores of its own, for a lone disk; where no secret is named,
+ * all that may be a disk's key. */
+int keyring_add_stores(struct keyring *r, const struct options *o, struct error *err, struct error *warning);
 
 #endif

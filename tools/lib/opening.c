@@ -9,8 +9,7 @@
 
 #define PROMPTS 3
 
-static int add_keys(struct keyring *r, const struct options *o, enum key_need need, struct error *err,
-		    struct error *warning)
+static int add_files(struct keyring *r, const struct options *o, struct error *err)
 {
 	const char *path;
 	int rc = 0;
@@ -24,28 +23,24 @@ static int add_keys(struct keyring *r, const struct options *o, enum key_need ne
 		rc = keyring_add_file(r, KEY_RECOVERY_PASSWORD, path, err);
 	for (i = 0; !rc && (path = options_nth(o, OPT_PASSWORD_FILE, i)); i++)
 		rc = keyring_add_file(r, KEY_PASSWORD, path, err);
-	return rc ? rc : keyring_add_stores(r, o, need, err, warning);
+	return rc ? rc : keyring_add_folders(r, o, err);
 }
 
-static struct keyring *make_ring(const struct options *o, enum key_need need, struct error *err,
-				 struct error *warning)
+struct keyring *keyring_from_files(const struct options *o, struct error *err)
 {
 	AUTO(keyring_free) struct keyring *r = keyring_new();
 
 	if (!r)
 		return error_null(err, ENOMEM, "out of memory");
-	return add_keys(r, o, need, err, warning) ? NULL : TAKE(r);
+	return add_files(r, o, err) ? NULL : TAKE(r);
 }
 
 struct keyring *keyring_from_options(const struct options *o, struct error *err,
 				     struct error *warning)
 {
-	return make_ring(o, KEYS_MUST_COME, err, warning);
-}
+	AUTO(keyring_free) struct keyring *r = keyring_from_files(o, err);
 
-struct keyring *keyring_for_points(const struct options *o, struct error *err, struct error *warning)
-{
-	return make_ring(o, KEYS_MAY_BE_ELSEWHERE, err, warning);
+	return r && keyring_add_stores(r, o, err, warning) == 0 ? TAKE(r) : NULL;
 }
 
 static struct disk *open_once(const char *spec, const struct options *o, struct keyring *keys,
@@ -56,18 +51,20 @@ static struct disk *open_once(const char *spec, const struct options *o, struct 
 		.partial = options_has(o, OPT_PARTIAL),
 		.try_all_keys = options_has(o, OPT_TRY_ALL_KEYS),
 		.max_kdf_memory = options_number(o, OPT_MAX_KDF_MEMORY, 0),
-		.headers = headers,
+		.headers = headers, .label = spec,
 	};
+	AUTO(audit_close) struct audit *audit = audit_from_options(o, err);
 	struct blockdev *source;
 	const char *header;
 	bool vhd = false;
 
-	while ((header = options_nth(o, OPT_HEADER, opts.n_headers))) {
+	opts.audit = audit;
+	while (audit && (header = options_nth(o, OPT_HEADER, opts.n_headers))) {
 		if (opts.n_headers == sizeof(headers) / sizeof(headers[0]))
 			return error_null(err, EINVAL, "more than 16 headers");
 		headers[opts.n_headers++] = header;
 	}
-	source = disk_source_open(spec, &vhd, err);
+	source = audit ? disk_source_open(spec, &vhd, err) : NULL;
 	return source ? disk_open(source, vhd, keys, &opts, err) : NULL;
 }
 
@@ -154,6 +151,13 @@ int opening_disk(struct opening *op, const char *spec, const struct options *o,
 		op->warned = true;
 	}
 	return 0;
+}
+
+void opening_drop_keys(struct opening *op)
+{
+	disk_forget_keys(op->disk);
+	keyring_free(op->keys);
+	op->keys = NULL;
 }
 
 void opening_close(struct opening *op)

@@ -17,9 +17,8 @@
 struct keyring *keyring_from_options(const struct options *o, struct error *err,
 				     struct error *warning);
 
-/* The same for recovery points, whose capsules may hold what a key store has
- * lost: what it does not give is only warned of. */
-struct keyring *keyring_for_points(const struct options *o, struct error *err, struct error *warning);
+/* Those alone that are in files.  NULL with words. */
+struct keyring *keyring_from_files(const struct options *o, struct error *err);
 
 struct opening {
 	struct keyring *keys;
@@ -34,6 +33,8 @@ int opening_disk(struct opening *op, const char *spec, const struct options *o,
 /* The same to look only: asks nobody, and a locked volume is no news. */
 int opening_look(struct opening *op, const char *spec, const struct options *o,
 		 const struct report *report, struct error *err);
+/* The volumes are unlocked: wipe the keys. */
+void opening_drop_keys(struct opening *op);
 void opening_close(struct opening *op);
 
 static inline void opening_close_cleanup(struct opening *op) { opening_close(op); }

@@ -57,7 +57,8 @@ OPTION(VM_CONFIG, "vm-config", "FILE", G_KEYS | G_CHECK,
 OPTION(KEK_URL, "kek-url", "URL", G_KEYS | G_PUTBACK,
        "the key that wraps that secret, where its tags do not say so")
 OPTION(AUDIT_LOG, "audit-log", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT,
-       "append a line for each key that is unwrapped or handed out, beside syslog's")
+       "append a line for each key that is unwrapped or handed out and each volume that is unlocked, beside "
+       "syslog's")
 OPTION(REASON, "reason", "TEXT", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_HOLD, "why, for the audit line or the record")
 OPTION(TRY_ALL_KEYS, "try-all-keys", NULL, G_KEYS,
        "try every passphrase of a folder, not 16 of them; each may cost a second or more")

@@ -101,56 +101,66 @@ int point_check_disks(const struct point *p, const struct options *o, struct err
 	return 0;
 }
 
-/* What the capsule does not have the key stores may. */
-static void ask_stores(const struct point *p, struct keystores *stores, struct audit *audit,
-		       const struct report *report, struct keyring *keys)
+static void warn(const struct report *report, const struct error *e)
+{
+	if (e->code)
+		report_warning(report, e);
+}
+
+static void add_named(const struct options *o, const struct capsule_opener *with, const struct report *report,
+		      struct keyring *keys)
 {
 	struct error why = ERROR_INIT, warning = ERROR_INIT;
 
-	if (azure_find_point_keys(p->vm_config, p->vm, stores, audit, keys, &why, &warning) < 0)
-		report_warning(report, &why);
-	if (warning.code)
-		report_warning(report, &warning);
+	keyring_add_named(keys, with->stores, o, with->audit, &why, &warning);
+	warn(report, &why);
+	warn(report, &warning);
 }
 
-/* What the capsule keeps wrapped, by the KEKs that the options name. */
-static int take_wrapped(struct vault *v, const struct point *p, const struct options *o,
-			const struct report *report, struct keyring *keys, struct error *err)
+/* What nobody named and the capsule does not have the key stores may. */
+static void search_stores(const struct point *p, const struct capsule_opener *with, const struct report *report,
+			  struct keyring *keys)
 {
-	AUTO(keystores_free) struct keystores *stores = NULL;
-	AUTO(audit_close) struct audit *audit = NULL;
-	struct capsule_opener with = { .ring = vault_ring(v), .private_key = vault_private_key(v) };
-	struct error warning = ERROR_INIT;
+	struct error why = ERROR_INIT, warning = ERROR_INIT;
 
-	if (options_has(o, OPT_KEYSTORE)) {
-		stores = keystores_from_options(o, err);
-		audit = stores ? audit_from_options(o, err) : NULL;
-		if (!audit)
-			return -err->code;
-	}
-	with.stores = stores;
-	with.audit = audit;
-	if (capsule_unwrap(&with, p->id, p->capsule, keys, &warning) < 0)
-		report_warning(report, &warning);
-	if (stores && !keyring_count(keys))
-		ask_stores(p, stores, audit, report, keys);
-	return 0;
+	azure_find_point_keys(p->vm_config, p->vm, with->stores, with->audit, keys, &why, &warning);
+	warn(report, &why);
+	warn(report, &warning);
+}
+
+/* A secret that a store does not give is only warned of: the capsule may have it. */
+static void add_own_keys(const struct point *p, const struct options *o, const struct capsule_opener *with,
+			 const struct report *report, struct keyring *keys)
+{
+	struct error sealed = ERROR_INIT, wrapped = ERROR_INIT;
+
+	if (with->stores && keyring_names_secrets(o))
+		add_named(o, with, report, keys);
+	capsule_open(with->ring, p->id, p->capsule, keys, &sealed);
+	warn(report, &sealed);
+	capsule_unwrap(with, p->id, p->capsule, keys, &wrapped);
+	warn(report, &wrapped);
+	if (with->stores && keystores_count(with->stores) && !keyring_count(keys))
+		search_stores(p, with, report, keys);
 }
 
 struct keyring *point_keyring(struct vault *v, const struct point *p, const struct options *o,
-			      const struct report *report, struct error *err)
+			      const struct report *report, struct audit *audit, struct error *err)
 {
-	struct error warning = ERROR_INIT;
-	AUTO(keyring_free) struct keyring *keys = keyring_for_points(o, err, &warning);
+	struct capsule_opener with = { .ring = vault_ring(v), .private_key = vault_private_key(v), .audit = audit };
+	AUTO(keyring_free) struct keyring *keys = keyring_from_files(o, err);
+	AUTO(keystores_free) struct keystores *stores = NULL;
 
-	if (warning.code)
-		report_warning(report, &warning);
 	if (!keys)
 		return NULL;
-	error_clear(&warning);
-	if (capsule_open(vault_ring(v), p->id, p->capsule, keys, &warning) < 0)
-		report_warning(report, &warning);
-	return take_wrapped(v, p, o, report, keys, err) < 0 ? NULL : TAKE(keys);
+	if (options_has(o, OPT_KEYSTORE) || keyring_names_secrets(o)) {
+		stores = keystores_from_options(o, err);
+		if (!stores)
+			return NULL;
+	}
+	with.stores = stores;
+	add_own_keys(p, o, &with, report, keys);
+	return TAKE(keys);
 }
 
 /* The one that --disk names, or the only one. */
@@ -178,6 +188,7 @@ int point_opening_look(struct point_opening *op, const char *vault, const char *
 	};
 	const struct point_disk *d;
 	const char *headers[16];
+	char label[POINT_LABEL_BYTES];
 	struct point_family family;
 	struct blockdev *bd;
 	int rc;
@@ -185,14 +196,19 @@ int point_opening_look(struct point_opening *op, const char *vault, const char *
 	*op = (struct point_opening){ .vault = vault_from_options(vault, o, err) };
 	op->point = op->vault ? point_from_operand(op->vault, operand, &op->reader, err) : NULL;
 	d = op->point ? one_disk(op->point, o, err) : NULL;
-	op->keys = d ? point_keyring(op->vault, op->point, o, report, err) : NULL;
+	op->audit = d ? audit_from_options(o, err) : NULL;
+	op->keys = op->audit ? point_keyring(op->vault, op->point, o, report, op->audit, err) : NULL;
 	op->cache = op->keys ? chunk_cache_new(0, err) : NULL;
 	bd = op->cache ? point_disk_new(op->vault, op->point->vm_id, d, op->cache, err) : NULL;
 	opts.headers = headers;
 	while (bd && opts.n_headers < 16 && (headers[opts.n_headers] = options_nth(o, OPT_HEADER, opts.n_headers)))
 		opts.n_headers++;
-	if (bd)
+	if (bd) {
+		opts.audit = op->audit;
+		opts.label = label;
+		point_disk_label(op->point, d, label);
 		opts.family = point_family(&family, op->vault, op->point, d, op->cache, op->keys, &opts);
+	}
 	op->disk = bd ? disk_open(bd, d->vhd, op->keys, &opts, err) : NULL;
 	rc = op->disk ? disk_check_keys(op->disk, err, NULL) : -err->code;
 	if (rc < 0)
@@ -204,6 +220,7 @@ void point_opening_close(struct point_opening *op)
 {
 	disk_unref(op->disk);
 	keyring_free(op->keys);
+	audit_close(op->audit);
 	chunk_cache_free(op->cache);
 	if (op->reader)
 		vault_session_end(op->reader);

@@ -31,7 +31,7 @@ int point_check_disks(const struct point *p, const struct options *o, struct err
 /* The user's keys, then the capsule's; one of these that does not open is
  * warned of and no reason to stop.  NULL with words. */
 struct keyring *point_keyring(struct vault *v, const struct point *p, const struct options *o,
-			      const struct report *report, struct error *err);
+			      const struct report *report, struct audit *audit, struct error *err);
 
 /* One disk of a point, and all that it stands on. */
 struct point_opening {
@@ -40,6 +40,7 @@ struct point_opening {
 	struct vault_session *reader;	/* NULL: the store takes no record */
 	struct chunk_cache *cache;
 	struct keyring *keys;
+	struct audit *audit;
 	struct disk *disk;
 };
 

@@ -62,7 +62,9 @@ static struct tree *image_tree(struct spec_tree *s, const struct spec *spec, con
 	if (config && !(s->description = azure_settings_load(config, err)))
 		return NULL;
 	view.vm_config = s->description ? s->description->document : NULL;
-	view.bek = options_has(o, OPT_BEKVOLUME) ? s->opening.keys : NULL;
+	if (!options_has(o, OPT_BEKVOLUME))	/* its files are the keys: they stay as long as it is shown */
+		opening_drop_keys(&s->opening);
+	view.bek = s->opening.keys;
 	return show_stats(populate_disk(s->opening.disk, &view, owner, err), err);
 }
 

@@ -29,16 +29,42 @@ static int take_headers(struct vault_mounting *m, const struct options *o, struc
 	return 0;
 }
 
-/* Stores that may hold the KEKs of keys that points keep wrapped. */
+/* fetch_keys of a view */
+static int fetch_keys(void *arg, struct keyring *to, struct error *err)
+{
+	struct vault_mounting *m = arg;
+
+	return keyring_add_named(to, m->stores, m->options, m->audit, err, NULL);
+}
+
+/* Once while the user is there to read what is wrong with them. */
+static void try_named(struct vault_mounting *m, const struct report *report)
+{
+	AUTO(keyring_free) struct keyring *trial = keyring_new();
+	struct error why = ERROR_INIT, warning = ERROR_INIT;
+
+	if (trial)
+		keyring_add_named(trial, m->stores, m->options, m->audit, &why, &warning);
+	if (why.code)
+		report_warning(report, &why);
+	if (warning.code)
+		report_warning(report, &warning);
+}
+
+/* Stores that may hold the KEKs of keys that points keep wrapped, and secrets that are named. */
 static int take_stores(struct vault_mounting *m, const struct options *o, struct vault_view *view, struct error *err)
 {
-	if (!options_has(o, OPT_KEYSTORE))
-		return 0;
-	m->stores = keystores_from_options(o, err);
-	m->audit = m->stores ? audit_from_options(o, err) : NULL;
-	view->stores = m->stores;
-	view->audit = m->audit;
-	return m->audit ? 0 : -EIO;
+	bool named = keyring_names_secrets(o);
+
+	m->options = o;
+	view->options.audit = m->audit = audit_from_options(o, err);
+	if (m->audit && (named || options_has(o, OPT_KEYSTORE)))
+		view->stores = m->stores = keystores_from_options(o, err);
+	if (named && m->stores) {
+		view->fetch_keys = fetch_keys;
+		view->fetch_arg = m;
+	}
+	return err->code ? -err->code : 0;
 }
 
 static int take_operand(struct vault_mounting *m, const char *at, struct vault_view *view,
@@ -122,7 +148,6 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 				 const char *at, const struct options *o, const struct report *report,
 				 const struct tree_owner *owner, struct error *err)
 {
-	struct error warning = ERROR_INIT;
 	struct vault_view view = { .bek_volume = options_has(o, OPT_BEKVOLUME), .seen = seen_log, .dir = dir,
 				   .vm = options_get(o, OPT_VM), .point = options_get(o, OPT_POINT),
 				   .options = { .partial = options_has(o, OPT_PARTIAL),
@@ -144,9 +169,9 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
 	m->vault = open_vault(m, source, o, err);
-	m->keys = m->vault ? keyring_for_points(o, err, &warning) : NULL;
-	if (warning.code)
-		report_warning(report, &warning);
+	m->keys = m->vault ? keyring_from_files(o, err) : NULL;
+	if (m->keys && view.fetch_keys)
+		try_named(m, report);
 	m->cache = m->keys ? chunk_cache_new(0, err) : NULL;
 	m->watches = m->cache ? disk_watches_new() : NULL;
 	if (!m->watches || take_traces(m, o, &view, err) < 0)

@@ -17,6 +17,7 @@ struct vault_mounting {
 	struct vault *vault;
 	struct chunk_cache *cache;
 	struct keyring *keys;
+	const struct options *options;	/* borrowed */
 	struct keystores *stores;
 	struct audit *audit;
 	const char *headers[16];
