@@ -66,6 +66,9 @@ static int read_parent(struct backup *b, struct error *err)
 	if (!b->parent)
 		return 0;
 	n++;
+	rc = store_settle(vault_store(b->run.vault), list[n].object, err);
+	if (rc < 0)
+		return rc;
 	snprintf(b->point->previous, sizeof(b->point->previous), "%s", list[n].object);
 	rc = store_get_all(vault_store(b->run.vault), list[n].object, OBJECT_MAX_BYTES, &data, &len, err);
 	if (rc == 0 && (rc = sha256(data, len, sum)) == 0)

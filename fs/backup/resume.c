@@ -81,11 +81,24 @@ static void index_segment(struct run *r, const char *name, const uint8_t id[SEGM
 		chunk_index_add(r->index, &rows[i], sizes[i]);
 }
 
+/* Its writer may have been killed between a put and its sync; what this backup
+ * builds on must not go when the power does. */
+static int settle_session(struct run *r, const char *session, char settled[SESSION_TEXT + 1], struct error *err)
+{
+	char prefix[SESSION_TEXT + 6];
+
+	if (!strcmp(settled, session))
+		return 0;
+	memcpy(settled, session, SESSION_TEXT + 1);
+	snprintf(prefix, sizeof(prefix), "seg/%s/", session);
+	return store_settle(vault_store(r->vault), prefix, err);
+}
+
 int resume_index(struct run *r, struct error *err)
 {
 	struct names committed = { .n = 0 }, segments = { .n = 0 };
 	struct store *st = vault_store(r->vault);
-	char session[SESSION_TEXT + 1];
+	char session[SESSION_TEXT + 1], settled[SESSION_TEXT + 1] = "";
 	uint8_t id[SEGMENT_ID_BYTES];
 	int rc = store_list(st, "pt/", keep_session, &committed, err);
 
@@ -95,8 +108,11 @@ int resume_index(struct run *r, struct error *err)
 		qsort(committed.row, committed.n, sizeof(*committed.row), compare);
 	for (size_t i = 0; i < segments.n && rc == 0 && !atomic_load(&r->stop); i++)
 		if (parse(segments.row[i], session, id) && !condemned_has(r->condemned, id) &&
-		    !(committed.n && bsearch(session, committed.row, committed.n, sizeof(*committed.row), compare)))
-			index_segment(r, segments.row[i], id);
+		    !(committed.n && bsearch(session, committed.row, committed.n, sizeof(*committed.row), compare))) {
+			rc = settle_session(r, session, settled, err);
+			if (rc == 0)
+				index_segment(r, segments.row[i], id);
+		}
 	free(committed.row);
 	free(segments.row);
 	return rc;

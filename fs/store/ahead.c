@@ -269,6 +269,11 @@ static int ahead_now(struct store *st, int64_t *seconds, struct error *err)
 	return store_now(lower_of(st), seconds, err);
 }
 
+static int ahead_settle(struct store *st, const char *prefix, struct error *err)
+{
+	return store_settle(lower_of(st), prefix, err);
+}
+
 static void ahead_hurry(struct store *st, unsigned ms)
 {
 	store_hurry(lower_of(st), ms);
@@ -297,7 +302,7 @@ static void ahead_free(struct store *st)
 static const struct store_ops ahead_ops = {
 	.scheme = "ahead", .get = ahead_get, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
 	.remove = ahead_remove, .now = ahead_now, .expect = ahead_expect, .near = ahead_near, .warm = ahead_warm,
-	.hurry = ahead_hurry, .free = ahead_free,
+	.settle = ahead_settle, .hurry = ahead_hurry, .free = ahead_free,
 };
 
 struct store *store_ahead_new(struct store *lower_taken, struct error *err)

@@ -174,8 +174,11 @@ static int dir_put(struct store *st, const char *name, const void *data, size_t 
 			rc = give_name(dir, tmp, name, mode);
 		unlinkat(dir, tmp, 0);
 	}
-	if (rc == 0)
-		rc = sync_up((struct dir_store *)st, folder);
+	if (rc == 0 || rc == -EEXIST) {
+		int synced = sync_up((struct dir_store *)st, folder);
+
+		rc = synced < 0 ? synced : rc;
+	}
 	if (rc < 0) {
 		errno = -rc;
 		return fail(err, "cannot store the object", name);
@@ -285,6 +288,55 @@ static int dir_now(struct store *st, int64_t *seconds, struct error *err)
 	return 0;
 }
 
+static int settle_folder(struct dir_store *d, const char *folder);
+
+static int settle_below(struct dir_store *d, const char *folder, const struct dirent *e)
+{
+	char path[PATH_MAX];
+	struct stat s;
+
+	if (e->d_name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", folder, e->d_name) >= (int)sizeof(path))
+		return 0;
+	if (e->d_type == DT_UNKNOWN && fstatat(d->fd, path, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return e->d_type == DT_DIR || (e->d_type == DT_UNKNOWN && S_ISDIR(s.st_mode)) ? settle_folder(d, path) : 0;
+}
+
+/* The folder with all that lie in it. */
+static int settle_folder(struct dir_store *d, const char *folder)
+{
+	int fd = openat(d->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	AUTO(closedir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir) {
+		rc = errno == ENOENT ? 0 : -errno;
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	if (fsync(fd) < 0)
+		return -errno;
+	while (rc == 0 && (errno = 0, e = readdir(dir)))
+		rc = settle_below(d, folder, e);
+	return rc < 0 ? rc : -errno;
+}
+
+static int dir_settle(struct store *st, const char *prefix, struct error *err)
+{
+	struct dir_store *d = (struct dir_store *)st;
+	char folder[PATH_MAX], parent[PATH_MAX];
+	int rc;
+
+	folder_of(prefix, folder, sizeof(folder));
+	rc = settle_folder(d, folder);
+	folder_of(folder, parent, sizeof(parent));
+	if (rc == 0)
+		rc = sync_up(d, parent);
+	errno = -rc;
+	return rc < 0 ? fail(err, "cannot sync the folder", folder) : 0;
+}
+
 static void dir_free(struct store *st)
 {
 	close(dir_fd(st));
@@ -294,7 +346,7 @@ static void dir_free(struct store *st)
 
 static const struct store_ops dir_ops = {
 	.scheme = "file", .get = dir_get, .put = dir_put, .stat = dir_stat, .list = dir_list,
-	.remove = dir_remove, .now = dir_now, .free = dir_free,
+	.remove = dir_remove, .now = dir_now, .settle = dir_settle, .free = dir_free,
 };
 
 struct store *store_dir_open(const char *path, bool create, struct error *err)

@@ -222,6 +222,11 @@ static int diskcache_now(struct store *st, int64_t *seconds, struct error *err)
 	return store_now(of(st)->lower, seconds, err);
 }
 
+static int diskcache_settle(struct store *st, const char *prefix, struct error *err)
+{
+	return store_settle(of(st)->lower, prefix, err);
+}
+
 static void diskcache_hurry(struct store *st, unsigned ms)
 {
 	store_hurry(of(st)->lower, ms);
@@ -242,7 +247,7 @@ static void diskcache_free(struct store *st)
 static const struct store_ops diskcache_ops = {
 	.scheme = "diskcache", .get = diskcache_get, .put = diskcache_put, .stat = diskcache_stat,
 	.list = diskcache_list, .remove = diskcache_remove, .now = diskcache_now, .near = diskcache_near,
-	.warm = diskcache_warm, .hurry = diskcache_hurry, .free = diskcache_free,
+	.warm = diskcache_warm, .settle = diskcache_settle, .hurry = diskcache_hurry, .free = diskcache_free,
 };
 
 struct store *store_diskcache_new(struct store *lower_taken, const char *folder, uint64_t bytes, struct error *err)

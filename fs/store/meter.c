@@ -120,6 +120,11 @@ static int meter_now(struct store *st, int64_t *seconds, struct error *err)
 	return store_now(of(st)->lower, seconds, err);
 }
 
+static int meter_settle(struct store *st, const char *prefix, struct error *err)
+{
+	return store_settle(of(st)->lower, prefix, err);
+}
+
 static void meter_hurry(struct store *st, unsigned ms)
 {
 	store_hurry(of(st)->lower, ms);
@@ -133,7 +138,7 @@ static void meter_free(struct store *st)
 
 static const struct store_ops meter_ops = {
 	.scheme = "meter", .get = meter_get, .put = meter_put, .stat = meter_stat, .list = meter_list,
-	.remove = meter_remove, .now = meter_now, .hurry = meter_hurry, .free = meter_free,
+	.remove = meter_remove, .now = meter_now, .settle = meter_settle, .hurry = meter_hurry, .free = meter_free,
 };
 
 struct store *store_meter_new(struct store *lower_taken, struct error *err)

@@ -143,6 +143,11 @@ int store_now(struct store *st, int64_t *seconds, struct error *err)
 	return st->ops->now(st, seconds, err);
 }
 
+int store_settle(struct store *st, const char *prefix, struct error *err)
+{
+	return st->ops->settle ? st->ops->settle(st, prefix, err) : 0;
+}
+
 /* Grows *buf to size and fills it from *len on; fewer only at the object's end. */
 static int get_more(struct store *st, const char *name, void **buf, size_t size, size_t *len, struct error *err)
 {

@@ -51,6 +51,8 @@ struct store_ops {
 	int  (*list)(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 	int  (*remove)(struct store *st, const char *name, struct error *err);	/* gone already: 0 */
 	int  (*now)(struct store *st, int64_t *seconds, struct error *err);	/* the store's clock */
+	/* store_settle(); NULL: what is seen is durable. */
+	int  (*settle)(struct store *st, const char *prefix, struct error *err);
 	/* What store_expect() says; NULL: it makes no difference. */
 	void (*expect)(struct store *st, enum store_expect what, const char *name);
 	void (*hurry)(struct store *st, unsigned ms);	/* NULL: nothing can last */
@@ -98,6 +100,12 @@ int store_stat(struct store *st, const char *name, struct object *out, struct er
 int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 int store_remove(struct store *st, const char *name, struct error *err);
 int store_now(struct store *st, int64_t *seconds, struct error *err);
+
+/* What is seen in the folder that prefix names, up to its last '/', and below it,
+ * is durable when this returns, whoever put it: he may have died before his sync.  For those
+ * who build on objects that they did not put themselves.  -EEXIST of a put
+ * promises the same of that object. */
+int store_settle(struct store *st, const char *prefix, struct error *err);
 
 /* The whole object, malloc'ed; -EBADMSG when it is larger than max.  One
  * request up to STORE_GET_FIRST bytes, one more for each doubling. */

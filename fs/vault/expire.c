@@ -45,8 +45,13 @@ int expire_delete(struct inventory *inv, const struct inventory_point *p, struct
 	char refs[64];
 	int rc, forgot;
 
-	/* The manifest first: refs without one are the dead's, a manifest without refs is damage. */
-	rc = store_remove(st, p->object, err);
+	/* What lets this one go, its mark or a newer manifest beside it, may be of somebody who died before
+	 * his sync.  The manifest first: refs without one are the dead's, a manifest without refs is damage. */
+	rc = store_settle(st, p->object, err);
+	if (rc == 0)
+		rc = store_settle(st, "exp/", err);
+	if (rc == 0)
+		rc = store_remove(st, p->object, err);
 	if (rc < 0)
 		return rc;
 	forgot = inventory_forget(inv, p->session, err);

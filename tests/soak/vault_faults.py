@@ -219,7 +219,7 @@ def record(vault):
     if vault.rng.randrange(2):
         states.append((0, vault.now()))
         kind = vault.rng.choice(["vm", "session", "segment", "map", "refs", "manifest"])
-        step = "mkdir" if kind == "manifest" else vault.rng.choice(STEPS)
+        step = vault.rng.choice(STEPS + ["mkdir"] if kind == "manifest" else STEPS)
         vault.start(DIROPS_LOG=log, DIROPS_SAVE=save, DIROPS_KILL="%s %s %d" % (
             kind, step, vault.rng.choice([1, 2]) if step == "mkdir" else 1)).communicate()
     for _ in range(BACKUPS_A_LOG):
