@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/store/httpstore.h"
-#include "fs/store/address.h"
 #include "fs/store/remote.h"
 
 #include <errno.h>
@@ -12,11 +11,7 @@
 #define DEPTH 8			/* of folders; a vault has 3 */
 
 struct httpstore {
-	struct store st;
-	struct http *http;
-	struct store_address at;		/* endpoint: all before an object's name, without '/' at its end */
-	struct remote_clock clock;
-	unsigned deadline_ms;			/* for one request; 0: the usual */
+	struct remote r;			/* its endpoint: all before an object's name, without '/' at its end */
 	_Atomic bool lists;			/* a folder has been listed: those that are not found are not there */
 };
 
@@ -25,40 +20,29 @@ static struct httpstore *httpstore(struct store *st)
 	return (struct httpstore *)st;
 }
 
-/* What is asked for, and the answer. */
-struct ask {
-	struct http_request rq;
-	char *url;
-	struct http_response rs;
-	struct error why;
-};
-
-static void ask_clear_cleanup(struct ask *a)
+/* a->name: an object's, or a folder's with '/' at its end; "" is the top. */
+static int http_store_send(struct remote *r, struct remote_ask *a)
 {
-	http_response_free(&a->rs);
-	free(a->url);
-}
-
-/* name: an object's, or a folder's with '/' at its end; "" is the top. */
-static int ask(struct httpstore *z, struct ask *a, const char *name)
-{
+	struct http_request rq = a->http;
+	AUTO(free) char *url = NULL;
 	int rc;
 
-	if (asprintf(&a->url, "%s/%s", z->at.endpoint, name) < 0) {
-		a->url = NULL;
+	if (asprintf(&url, "%s/%s", r->at.endpoint, a->name) < 0) {
+		url = NULL;
 		return error_set(&a->why, ENOMEM, "out of memory");
 	}
-	a->rq.url = a->url;
-	a->rq.max_redirects = REDIRECTS;
-	rc = http_send(z->http, &a->rq, &a->rs, &a->why);
-	if (rc == 0)
-		remote_clock_note(&z->clock, &a->rs);
-	else if (rc == -EMSGSIZE)
+	rq.method = a->method;
+	rq.url = url;
+	rq.headers = a->headers;
+	rq.n_headers = a->n_headers;
+	rq.max_redirects = REDIRECTS;
+	rc = http_send(r->http, &rq, &a->rs, &a->why);
+	if (rc == -EMSGSIZE)
 		error_set(&a->why, ENOTSUP, "the server sends more than the range that it was asked for");
 	return rc;
 }
 
-static int refuse(const struct ask *a, struct error *err)
+static int http_refuse(struct remote *r, const struct remote_ask *a, struct error *err)
 {
 	struct error why = ERROR_INIT;
 	int s = a->rs.status;
@@ -74,56 +58,17 @@ static int refuse(const struct ask *a, struct error *err)
 	} else {
 		error_set(&why, EIO, "the web server answers HTTP %d", s);
 	}
-	error_object(&why, "%s", a->url);
+	error_object(&why, "%s/%s", r->at.endpoint, a->name);
 	error_copy(err, &why);
 	return -why.code;
 }
 
-static int http_stat(struct store *st, const char *name, struct object *out, struct error *err)
-{
-	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
-	struct httpstore *z = httpstore(st);
+static const struct remote_dialect dialect = { .range = "Range", .send = http_store_send, .refuse = http_refuse };
 
-	a.rq.method = "HEAD";
-	remote_patience(&z->clock, z->deadline_ms, 0, &a.rq);
-	if (ask(z, &a, name) < 0)
-		return remote_fail(err, &a.why);
-	return a.rs.status == 200 ? remote_object(&a.rs, name, out, err) : refuse(&a, err);
-}
-
-static int http_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
-		    struct error *err)
-{
-	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
-	struct httpstore *z = httpstore(st);
-	struct range r = { .off = off, .len = len };
-	char text[64], header[80];
-	const char *headers[] = { header };
-	struct object o;
-
-	if (!len)
-		return http_stat(st, name, &o, err);
-	range_text(&r, text);
-	snprintf(header, sizeof(header), "Range: %s", text);
-	a.rq.headers = headers;
-	a.rq.n_headers = 1;
-	a.rq.into = buf;
-	a.rq.max_body = len;
-	a.rq.check = check_range;
-	a.rq.check_arg = &r;
-	remote_patience(&z->clock, z->deadline_ms, len, &a.rq);
-	if (ask(z, &a, name) < 0)
-		return remote_fail(err, &a.why);
-	if (a.rs.status != 206 && a.rs.status != 200 && a.rs.status != 416)
-		return refuse(&a, err);
-	*got = r.got;
-	return 0;
-}
-
-static int no_lists(const struct ask *a, struct error *err)
+static int no_lists(const struct remote *r, const struct remote_ask *a, struct error *err)
 {
 	error_set(err, ENOTSUP, "this web server lists no folders, which a vault needs (HTTP %d)", a->rs.status);
-	error_object(err, "%s", a->url);
+	error_object(err, "%s/%s", r->at.endpoint, a->name);
 	error_next(err, "in nginx, for this location: autoindex on; autoindex_format json;");
 	return -ENOTSUP;
 }
@@ -147,20 +92,20 @@ static int check_list(void *arg, const struct http_response *rs, struct error *e
 /* One folder's entries; -ENOENT: it is not there, as far as one can tell. */
 static int get_folder(struct httpstore *z, const char *folder, struct listing *l, struct error *err)
 {
-	__attribute__((cleanup(ask_clear_cleanup))) struct ask a = { .why = ERROR_INIT };
+	REMOTE_ASK(a);
 
-	a.rq.max_body = REMOTE_LIST_MAX;
-	a.rq.check = check_list;
-	a.rq.check_arg = l;
-	remote_patience(&z->clock, z->deadline_ms, 1u << 20, &a.rq);
-	if (ask(z, &a, folder) < 0)
+	a.name = folder;
+	a.http.max_body = REMOTE_LIST_MAX;
+	a.http.check = check_list;
+	a.http.check_arg = l;
+	if (remote_send(&z->r, &a, 1u << 20) < 0)
 		return remote_fail(err, &a.why);
 	if (a.rs.status == 404 && *folder)
 		return -ENOENT;
 	if (a.rs.status != 200 && a.rs.status != 403 && a.rs.status != 404)
-		return refuse(&a, err);
+		return http_refuse(&z->r, &a, err);
 	if (a.rs.status != 200 || !is_list(&a.rs))
-		return no_lists(&a, err);
+		return no_lists(&z->r, &a, err);
 	atomic_store(&z->lists, true);
 	return 0;
 }
@@ -215,36 +160,27 @@ static int http_list(struct store *st, const char *prefix, object_fn *fn, void *
 
 static int http_now(struct store *st, int64_t *seconds, struct error *err)
 {
-	struct httpstore *z = httpstore(st);
+	struct remote_clock *clock = &httpstore(st)->r.clock;
 	struct object o;
 	int rc;
 
-	if (remote_clock_now(&z->clock, seconds))
+	if (remote_clock_now(clock, seconds))
 		return 0;
-	rc = http_stat(st, "vault", &o, err);
+	rc = remote_stat(st, "vault", &o, err);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	return remote_clock_now(&z->clock, seconds) ? 0 : error_set(err, EIO, "the web server does not tell its time");
-}
-
-static void http_store_hurry(struct store *st, unsigned ms)
-{
-	http_hurry(httpstore(st)->http, ms);
+	return remote_clock_now(clock, seconds) ? 0 : error_set(err, EIO, "the web server does not tell its time");
 }
 
 static void http_store_free(struct store *st)
 {
-	struct httpstore *z = httpstore(st);
-
-	http_free(z->http);
-	store_address_clear(&z->at);
-	pthread_mutex_destroy(&z->clock.lock);
-	free(z);
+	remote_clear(&httpstore(st)->r);
+	free(st);
 }
 
 static const struct store_ops http_ops = {
-	.scheme = "https", .get = http_get, .stat = http_stat, .list = http_list, .now = http_now,
-	.hurry = http_store_hurry, .free = http_store_free,
+	.scheme = "https", .get = remote_get, .stat = remote_stat, .list = http_list, .now = http_now,
+	.hurry = remote_hurry, .free = http_store_free,
 };
 
 struct store *store_http_open(const char *url, const struct store_options *o, struct error *err)
@@ -253,12 +189,10 @@ struct store *store_http_open(const char *url, const struct store_options *o, st
 
 	if (!z)
 		return error_null(err, ENOMEM, "out of memory");
-	z->st.ops = &http_ops;
-	z->deadline_ms = o->deadline_ms;
-	remote_clock_init(&z->clock);
-	if (store_address_parse(url, &z->at, err) < 0 || !(z->http = http_new(&o->http, err))) {
-		http_store_free(&z->st);
+	z->r.st.ops = &http_ops;
+	if (remote_init(&z->r, &dialect, url, o, err) < 0) {
+		http_store_free(&z->r.st);
 		return NULL;
 	}
-	return &z->st;
+	return &z->r.st;
 }

@@ -9,8 +9,10 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define PAGES_MAX 1000000
 #define CLOCK_KEPT_MS 60000
 #define OUTAGE_MS 110000		/* less than a mount's read-deadline */
 #define FIRST_MS 45000
@@ -169,4 +171,161 @@ int remote_fail(struct error *err, const struct error *why)
 {
 	error_copy(err, why);
 	return why->code ? -why->code : -EIO;
+}
+
+static struct remote *remote(struct store *st)
+{
+	return (struct remote *)st;
+}
+
+int remote_init(struct remote *r, const struct remote_dialect *d, const char *url, const struct store_options *o,
+		struct error *err)
+{
+	r->dialect = d;
+	r->deadline_ms = o->deadline_ms;
+	remote_clock_init(&r->clock);
+	if (store_address_parse(url, &r->at, err) < 0)
+		return -EINVAL;
+	r->http = http_new(&o->http, err);
+	return r->http ? 0 : -EIO;
+}
+
+void remote_clear(struct remote *r)
+{
+	http_free(r->http);
+	store_address_clear(&r->at);
+	pthread_mutex_destroy(&r->clock.lock);
+}
+
+int remote_send(struct remote *r, struct remote_ask *a, size_t len)
+{
+	int rc;
+
+	remote_patience(&r->clock, r->deadline_ms, len, &a->http);
+	rc = r->dialect->send(r, a);
+	if (rc == 0)
+		remote_clock_note(&r->clock, &a->rs);
+	return rc;
+}
+
+int remote_stat(struct store *st, const char *name, struct object *out, struct error *err)
+{
+	struct remote *r = remote(st);
+	REMOTE_ASK(a);
+
+	a.method = "HEAD";
+	a.name = name;
+	if (remote_send(r, &a, 0) < 0)
+		return remote_fail(err, &a.why);
+	return a.rs.status == 200 ? remote_object(&a.rs, name, out, err) : r->dialect->refuse(r, &a, err);
+}
+
+static int get_range(struct remote *r, const char *name, struct range *range, void *buf, struct error *err)
+{
+	char text[64], header[80];
+	const char *headers[] = { header };
+	REMOTE_ASK(a);
+
+	range_text(range, text);
+	snprintf(header, sizeof(header), "%s: %s", r->dialect->range, text);
+	a.method = "GET";
+	a.name = name;
+	a.headers = headers;
+	a.n_headers = 1;
+	a.http.into = buf;
+	a.http.max_body = range->len;
+	a.http.check = check_range;
+	a.http.check_arg = range;
+	if (remote_send(r, &a, range->len) < 0)
+		return remote_fail(err, &a.why);
+	return a.rs.status == 206 || a.rs.status == 200 || a.rs.status == 416 ? 0 : r->dialect->refuse(r, &a, err);
+}
+
+int remote_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+	       struct error *err)
+{
+	struct range range = { .off = off, .len = len };
+	struct object o;
+	int rc;
+
+	if (!len)
+		return remote_stat(st, name, &o, err);
+	rc = get_range(remote(st), name, &range, buf, err);
+	*got = rc < 0 ? 0 : range.got;
+	return rc;
+}
+
+struct page_check { const struct remote_dialect *dialect; struct listing *l; };
+
+/* http_check_fn: a page that cannot be read is asked for again. */
+static int check_page(void *arg, const struct http_response *rs, struct error *err)
+{
+	const struct page_check *c = arg;
+
+	return rs->status == 200 ? c->dialect->parse(c->l, rs->body ? (void *)rs->body : (void *)"", rs->len, err) : 0;
+}
+
+static int get_page(struct remote *r, const char *prefix, const char *after, const char *most, struct listing *l,
+		    struct error *err)
+{
+	const struct remote_dialect *d = r->dialect;
+	struct page_check check = { d, l };
+	struct http_param params[5];
+	size_t n = d->n_list;
+	char full[600];
+	REMOTE_ASK(a);
+
+	snprintf(full, sizeof(full), "%s%s", r->at.prefix, prefix);
+	memcpy(params, d->list, n * sizeof(*params));
+	params[n++] = (struct http_param){ d->most, most };
+	params[n++] = (struct http_param){ "prefix", full };
+	if (after)
+		params[n++] = (struct http_param){ d->next, after };
+	a.method = "GET";
+	a.params = params;
+	a.n_params = n;
+	a.http.max_body = REMOTE_LIST_MAX;
+	a.http.check = check_page;
+	a.http.check_arg = &check;
+	if (remote_send(r, &a, 1u << 20) < 0)
+		return remote_fail(err, &a.why);
+	return a.rs.status == 200 ? 0 : d->refuse(r, &a, err);
+}
+
+int remote_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	__attribute__((cleanup(listing_clear_cleanup))) struct listing l = { .n = 0 };
+	struct remote *r = remote(st);
+	AUTO(free) char *after = NULL;
+	int rc, pages = 0;
+
+	do {
+		rc = get_page(r, prefix, after, r->dialect->page, &l, err);
+		if (rc == 0)
+			rc = remote_each(&l, r->at.prefix, fn, arg);
+		if (rc == 0 && l.next && ((after && !strcmp(l.next, after)) || ++pages == PAGES_MAX))
+			rc = error_set(err, EIO, "the list of objects does not come to an end");
+		free(after);
+		after = TAKE(l.next);
+	} while (rc == 0 && after);
+	return rc;
+}
+
+int remote_now(struct store *st, int64_t *seconds, struct error *err)
+{
+	__attribute__((cleanup(listing_clear_cleanup))) struct listing l = { .n = 0 };
+	struct remote *r = remote(st);
+	int rc;
+
+	if (remote_clock_now(&r->clock, seconds))
+		return 0;
+	rc = get_page(r, "none/", NULL, "1", &l, err);
+	if (rc == 0 && !remote_clock_now(&r->clock, seconds))
+		rc = error_set(err, EIO, "the store does not tell its time");
+	return rc;
+}
+
+void remote_hurry(struct store *st, unsigned ms)
+{
+	http_hurry(remote(st)->http, ms);
 }

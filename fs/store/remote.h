@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside fs/store: what all stores behind HTTP share: the check of a range's
- * answer, the store's clock, deadlines, and walking a paged list.
+ * Inside fs/store: what all stores behind HTTP share: one request and its
+ * answer, reading a range, looking at an object, walking a paged list, the
+ * store's clock, deadlines.  A store adds its dialect: how a request is sent
+ * and signed, what a refusal means, how a list is asked for.
  */
 #ifndef ADE_FS_STORE_REMOTE_H
 #define ADE_FS_STORE_REMOTE_H
 
 #include "fs/net/http.h"
+#include "fs/net/params.h"
+#include "fs/store/address.h"
 #include "fs/store/listing.h"
 #include "fs/store/store.h"
 
@@ -62,5 +66,62 @@ bool remote_is_ours(struct store *st, const char *name, const void *data, size_t
 
 /* Words from `why` to err, -code. */
 int remote_fail(struct error *err, const struct error *why);
+
+/* One request, and its answer. */
+struct remote_ask {
+	const char *method;
+	const char *name;		/* an object's; NULL: the container, or the top */
+	const struct http_param *params;
+	size_t n_params;
+	const char *const *headers;	/* "Name: value" */
+	size_t n_headers;
+	struct http_request http;	/* body, into, check …; the deadline is remote_patience()'s */
+	struct http_response rs;
+	struct error why;
+};
+
+static inline void remote_ask_clear_cleanup(struct remote_ask *a) { http_response_free(&a->rs); }
+#define REMOTE_ASK(a) __attribute__((cleanup(remote_ask_clear_cleanup))) struct remote_ask a = { .why = ERROR_INIT }
+
+struct remote;
+
+struct remote_dialect {
+	const char *range;		/* the header that asks for one */
+	/* 0 when an answer came, into a->rs; else -errno, words in a->why. */
+	int (*send)(struct remote *r, struct remote_ask *a);
+	/* What an answer other than success means, in words; -errno. */
+	int (*refuse)(struct remote *r, const struct remote_ask *a, struct error *err);
+	/* Lists that come in pages: what asks for one, the names of the parameters for the most
+	 * entries and for where the last page ended, the most that a server gives. */
+	struct http_param list[2];
+	size_t n_list;
+	const char *most, *next, *page;
+	int (*parse)(struct listing *l, const void *data, size_t len, struct error *err);
+};
+
+struct remote {			/* first member of every such store */
+	struct store st;
+	const struct remote_dialect *dialect;
+	struct http *http;
+	struct store_address at;
+	struct remote_clock clock;
+	unsigned deadline_ms;		/* for one request; 0: the usual */
+};
+
+/* The address is taken apart, HTTP made ready.  remote_clear() whatever comes back. */
+int remote_init(struct remote *r, const struct remote_dialect *d, const char *url, const struct store_options *o,
+		struct error *err);
+void remote_clear(struct remote *r);
+
+/* Sends a, which moves len bytes, and notes the clock.  0 or -errno, words in a->why. */
+int remote_send(struct remote *r, struct remote_ask *a, size_t len);
+
+/* store_ops over a dialect.  remote_list() and remote_now() need lists that come in pages. */
+int remote_stat(struct store *st, const char *name, struct object *out, struct error *err);
+int remote_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+	       struct error *err);
+int remote_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
+int remote_now(struct store *st, int64_t *seconds, struct error *err);
+void remote_hurry(struct store *st, unsigned ms);
 
 #endif
