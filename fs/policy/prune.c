@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/policy/job.h"
 #include "fs/policy/policy.h"
 #include "fs/policy/prune.h"
 #include "fs/policy/prune_private.h"
@@ -186,6 +187,8 @@ static int collect(struct prune *p)
 			rc = item_drop_old(p->vault, &p->out->records, p->err);
 		if (rc == 0)
 			rc = policy_drop_old(p->vault, &p->out->records, p->err);
+		if (rc == 0)
+			rc = job_drop_old(p->vault, &p->out->records, p->err);
 	}
 	if (rc == 0)
 		rc = collect_run(inv, p->opts->dry, &p->out->collect, p->err);

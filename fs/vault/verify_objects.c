@@ -13,7 +13,7 @@ static const struct { const char *prefix; enum object_type type; bool comes_and_
 	{ "exp/", OBJECT_EXPIRED, false }, { "cond/", OBJECT_CONDEMNED, true }, { "log/", OBJECT_LOG, false },
 	{ "trace/", OBJECT_TRACE, true }, { "hold/", OBJECT_HOLD, false }, { "bad/", OBJECT_BAD, false },
 	{ "item/", OBJECT_ITEM, true }, { "policy/", OBJECT_POLICY, true }, { "batch/", OBJECT_BATCH, true },
-	{ "vault", OBJECT_VAULT, false },
+	{ "job/", OBJECT_JOB, true }, { "vault", OBJECT_VAULT, false },
 };
 
 /* The object's bytes: SHA-256 and header; with keys it opens under its name. */

@@ -109,7 +109,8 @@ NAMES = [	# type, name; None: a segment
 	((7,), "exp/" + SESSION), ((8,), "cond/[^./]+"), ((9,), r"cond/[^./]+\.claim"),
 	((10,), r"vm/%s\.0" % VM), ((11,), "log/.*"), ((12,), "trace/.*"),
 	((14,), r"hold/%s-%s\.%s" % (VM, VM, NUMBER)), ((15,), "bad/[^/]+"),
-	((16,), r"item/%s\.%s" % (VM, NUMBER)), ((17,), r"policy/%s\.%s" % (VM, NUMBER)), ((18,), "batch/" + SESSION)]
+	((16,), r"item/%s\.%s" % (VM, NUMBER)), ((17,), r"policy/%s\.%s" % (VM, NUMBER)), ((18,), "batch/" + SESSION),
+	((19,), r"job/%s-%s\.(cancel|end|%s)" % (VM, NUMBER, NUMBER))]
 
 
 def types_of(name):
