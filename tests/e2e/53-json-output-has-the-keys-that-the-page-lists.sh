@@ -138,6 +138,23 @@ dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none
 "$A" backup "$V" web1 --vault-key "$K" --disk "os=$T/v2" -q
 json 0 diff "$V" web1@"$(jq -r .point "$T/out")" web1@latest --vault-key "$K"
 json 0 restore "$V" web1@latest --to "$T/restored" --vault-key "$K" --bek "$bek"
+json 3 backup "$V" unproven --vault-key "$K" --disk "os=$T/v" --password-file "$T/pass"
+json 13 restore "$V" unproven --to "$T/unopened" --vault-key "$K"
+json 0 'jobs list' "$V" --vault-key "$K"
+failed=$(jq -r '[.jobs[] | select(.status == "Failed")][0].job' "$T/out")
+warned=$(jq -r '[.jobs[] | select(.status == "CompletedWithWarnings")][0].job' "$T/out")
+json 0 'jobs show' "$V" "$failed" --vault-key "$K"
+json 0 'jobs show' "$V" "$warned" --vault-key "$K"
+json 1 'jobs watch' "$V" "$failed" --vault-key "$K"
+json 3 'jobs watch' "$V" "$warned" --vault-key "$K"
+head -c 200M /dev/urandom >"$T/long"
+"$A" backup "$V" long --vault-key "$K" --disk "os=$T/long" -q 2>/dev/null &
+long=$!
+wait_for 20 sh -c "ls $V/job/*-1.0"
+kill -STOP "$long"
+json 0 'jobs cancel' "$V" long-1 --vault-key "$K"
+kill -CONT "$long"
+wait "$long" || true
 json 0 'key list' "$V"
 printf 'a long passphrase' >"$T/words"
 json 0 'key add' "$V" --vault-key "$K" --new-vault-passphrase-file "$T/words"

@@ -3,6 +3,7 @@
 #include "fs/backup/proof.h"
 #include "fs/keys/keystore.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/jobs.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/progress.h"
@@ -27,6 +28,7 @@ struct job {
 	struct audit *audit;
 	struct disk_options options;
 	struct progress progress;
+	struct job_run *run;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -154,7 +156,8 @@ static int tell(void *arg, const struct backup_progress *p)
 	struct job *j = arg;
 
 	progress_tell(&j->progress, p->done_bytes, p->total_bytes, p->new_bytes);
-	return interrupted ? -EINTR : 0;
+	job_run_task(j->run, "Transfer data to vault");
+	return interrupted ? -EINTR : job_run_progress(j->run, p->done_bytes, p->total_bytes, p->new_bytes);
 }
 
 static int prove(void *arg, struct vault *v, struct point *p, struct error *err)
@@ -162,8 +165,9 @@ static int prove(void *arg, struct vault *v, struct point *p, struct error *err)
 	struct job *j = arg;
 	struct proof_keys k = { .keys = j->keys, .options = &j->options, .disks = j->disk, .n_disks = j->n,
 				.stores = j->stores };
+	int rc = proof_make(&k, v, p, err);
 
-	return proof_make(&k, v, p, err);
+	return rc ? rc : job_run_look(j->run);
 }
 
 static json_t *result_json(const struct point *p, const struct backup_result *r)
@@ -183,7 +187,7 @@ static json_t *result_json(const struct point *p, const struct backup_result *r)
 			 disks);
 }
 
-static int finish(const struct job *j, const struct vault *v, const struct point *p, const struct backup_result *r)
+static int finish(struct job *j, const struct vault *v, const struct point *p, const struct backup_result *r)
 {
 	char time[POINT_TIME_TEXT];
 	int code = j->keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
@@ -194,10 +198,12 @@ static int finish(const struct job *j, const struct vault *v, const struct point
 		error_set(&warning, ENOKEY, "the point is stored, but not proven: %s", p->proof_words);
 		error_next(&warning, "Find the key that opens it before it is needed: adebackup inspect SOURCE --keys DIR");
 		report_warning(j->in->report, &warning);
+		job_run_warn(j->run, &warning);
 	}
 	error_clear(&warning);
 	if (seen_newer(v, p, true, &warning)) {
 		report_warning(j->in->report, &warning);
+		job_run_warn(j->run, &warning);
 		code = EXIT_WARNINGS;
 	}
 	if (!j->in->report->json && !j->in->report->quiet)
@@ -212,11 +218,14 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 {
 	AUTO(point_free) struct point *p = NULL;
 	struct backup_result result = { .read_bytes = 0 };
+	struct job_want want = { .operation = JOB_BACKUP, .vm = opts->vm, .task = "Take Snapshot" };
 	struct sigaction act = { .sa_handler = interrupt };
-	int rc;
+	int rc, code;
 
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	if (job_begin_for(v, &want, &j->run, err) < 0)
+		return report_error(j->in->report, err);
 	progress_begin(&j->progress, j->in->options, "backup");
 	rc = backup_run(v, j->disk, j->n, opts, &p, &result, err);
 	progress_end(&j->progress);
@@ -224,7 +233,11 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 		error_set(err, EINTR, "interrupted; nothing was committed");
 		error_next(err, "The next backup goes on from what is stored already.");
 	}
-	return rc < 0 ? report_error(j->in->report, err) : finish(j, v, p, &result);
+	if (rc == 0)
+		job_run_point(j->run, p->id);
+	code = rc == 0 ? finish(j, v, p, &result) : 0;
+	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, err);
+	return rc < 0 ? report_error(j->in->report, err) : code;
 }
 
 static int run(const struct invocation *in)
@@ -264,7 +277,7 @@ const struct command cmd_backup = {
 		"the command ends with 3. Without keys the point is \"not proven\".",
 	.example = "  adebackup backup /backup web1 --vault-key vault.key --disk os=osdisk.vhd --keys /keys\n"
 		   "  adebackup backup /backup db1 --vault-key vault.key --disk os=/dev/sdb --disk lun0=/dev/sdc",
-	.groups = G_VAULT | G_KEYS | G_BACKUP | G_LONG,
+	.groups = G_VAULT | G_KEYS | G_BACKUP | G_LONG | G_JOB,
 	.vault = true,
 	.run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/policy/prune.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/jobs.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/size_text.h"
 #include "tools/lib/vault_opening.h"
@@ -18,6 +19,7 @@ struct job {
 	struct zone *zone;
 	struct retention rules;
 	struct progress progress;
+	struct job_run *run;
 	bool dry;
 };
 
@@ -69,7 +71,7 @@ static int tell(void *arg, uint64_t done, uint64_t total)
 	struct job *j = arg;
 
 	progress_tell(&j->progress, done, total, UINT64_MAX);
-	return interrupted ? -EINTR : 0;
+	return interrupted ? -EINTR : job_run_progress(j->run, done, total, 0);
 }
 
 static json_t *point_json(const struct prune_point *q)
@@ -147,7 +149,7 @@ static void print_result(const struct job *j, const struct prune_result *r)
 	printf("\n");
 }
 
-static int finish(const struct job *j, const struct prune_result *r)
+static int finish(struct job *j, const struct prune_result *r)
 {
 	struct error note = ERROR_INIT;
 	int said;
@@ -159,6 +161,8 @@ static int finish(const struct job *j, const struct prune_result *r)
 		else
 			error_next(&note, "A later prune goes on from here; a session that is silent for a day is ended.");
 		report_warning(j->in->report, &note);
+		if (r->inventory->blocked[0])
+			job_run_warn(j->run, &note);
 	}
 	if (!j->in->report->json && !j->in->report->quiet)
 		print_result(j, r);
@@ -184,6 +188,9 @@ static int prune(struct job *j, struct vault *v, struct error *err)
 		return report_error(j->in->report, (error_set(err, -rc, "the VM's id cannot be derived"), err));
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	if (!j->dry && job_begin_for(v, &(struct job_want){ .operation = JOB_PRUNE, .vm = o.vm_id ? j->in->operands[1] : NULL,
+							   .task = "Expire and collect" }, &j->run, err) < 0)
+		return report_error(j->in->report, err);
 	progress_begin(&j->progress, j->in->options, "compact");
 	rc = prune_run(v, &o, &r, err);
 	progress_end(&j->progress);
@@ -191,7 +198,9 @@ static int prune(struct job *j, struct vault *v, struct error *err)
 		error_set(err, ENOENT, "the vault has no recovery point of a VM '%s'", j->in->operands[1]);
 		rc = -ENOENT;
 	}
-	code = rc < 0 ? report_error(j->in->report, err) : finish(j, &r);
+	code = rc < 0 ? 0 : finish(j, &r);
+	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, err);
+	code = rc < 0 ? report_error(j->in->report, err) : code;
 	prune_result_clear(&r);
 	return code;
 }
@@ -223,7 +232,7 @@ const struct command cmd_prune = {
 		"Prune may run beside backups, mounts, restores and other prunes, and may be killed at any moment.",
 	.example = "  adebackup prune /backup --vault-key vault.key --keep-daily 30 --keep-monthly 12 --dry-run\n"
 		   "  adebackup prune /backup web1 --vault-key vault.key --keep-last 7 --compact",
-	.groups = G_VAULT | G_PRUNE | G_LONG,
+	.groups = G_VAULT | G_PRUNE | G_LONG | G_JOB,
 	.vault = true,
 	.run = run,
 };

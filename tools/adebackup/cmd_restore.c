@@ -3,6 +3,7 @@
 #include "fs/image/point_family.h"
 #include "fs/restore/restore.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/jobs.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
@@ -27,6 +28,8 @@ struct job {
 	struct audit *audit;
 	struct vault_session *reader;	/* NULL: the store is not ours to write to */
 	struct progress progress;
+	struct job_run *run;
+	uint64_t done, total;		/* bytes of disks that are restored already, and of all */
 	json_t *disks;			/* for --json */
 	bool into_folder;
 };
@@ -162,7 +165,8 @@ static int tell(void *arg, uint64_t done, uint64_t total)
 	progress_tell(&j->progress, done, total, UINT64_MAX);
 	if (j->reader)
 		vault_session_beat(j->reader, NULL);
-	return interrupted ? -EINTR : 0;
+	(void)total;
+	return interrupted ? -EINTR : job_run_progress(j->run, j->done + done, j->total, 0);
 }
 
 static void note_result(struct job *j, const struct point_disk *d, const char *path, uint64_t size,
@@ -208,6 +212,8 @@ static int restore_disk(struct job *j, const struct point_disk *d, bool last, st
 	}
 	if (rc == 0)
 		note_result(j, d, path, view->size, &result);
+	if (rc == 0)
+		j->done += d->size;
 	else
 		error_prefix(err, rc, "%s@%s, disk %s", j->point->vm, j->point->id, d->name);
 	return rc;
@@ -229,8 +235,8 @@ static int choose_place(struct job *j, struct error *err)
 	there = stat(to, &st) == 0;
 	base = strrchr(to, '/') ? strrchr(to, '/') + 1 : to;
 	j->into_folder = there ? S_ISDIR(st.st_mode) : !strchr(base, '.') || base[strspn(base, ".")] == '\0';
-	while (point_next_disk(j->point, j->in->options, &i))
-		n++;
+	for (const struct point_disk *d; (d = point_next_disk(j->point, j->in->options, &i)); n++)
+		j->total += d->size;
 	if (n > 1 && !j->into_folder) {
 		error_set(err, EINVAL, "%zu disks do not go into one file or device", n);
 		error_next(err, "Name one with --disk, or a folder with --to.");
@@ -256,7 +262,8 @@ static int prepare(struct job *j, struct error *err)
 	j->disks = json_array();
 	if (!j->cache || !j->disks)
 		return err->code ? -err->code : -ENOMEM;
-	return 0;
+	return job_begin_for(j->vault, &(struct job_want){ .operation = JOB_RESTORE, .vm = j->point->vm,
+		.point = j->point->id, .task = "Transfer data from vault" }, &j->run, err);
 }
 
 static int run(const struct invocation *in)
@@ -277,6 +284,7 @@ static int run(const struct invocation *in)
 		next = point_next_disk(j.point, in->options, &i);
 		rc = restore_disk(&j, d, !next, &err);
 	}
+	rc = job_end_for(TAKE(j.run), in->options, in->report, rc, &err);
 	if (rc < 0)
 		return report_error(in->report, &err);
 	point_time_text(j.point->time, time);
@@ -301,7 +309,7 @@ const struct command cmd_restore = {
 	.example = "  adebackup restore /backup web1 --vault-key vault.key --to /restored --keys /keys\n"
 		   "  adebackup restore /backup web1@20261120T020000Z --vault-key vault.key --disk os "
 		   "--to /dev/sdb --as encrypted --check",
-	.groups = G_VAULT | G_KEYS | G_RESTORE | G_LONG,
+	.groups = G_VAULT | G_KEYS | G_RESTORE | G_LONG | G_JOB,
 	.vault = true,
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include "fs/util/log.h"
 #include "fs/vault/verify.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/jobs.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/store_opening.h"
@@ -27,6 +28,7 @@ struct job {
 	struct vault *vault;
 	struct point_name *points;
 	struct progress progress;
+	struct job_run *run;
 	json_t *faults;
 	unsigned damaged, unreachable;
 	struct repair *repair;		/* NULL: not asked for */
@@ -89,7 +91,7 @@ static int tell(void *arg, uint64_t done, uint64_t total)
 
 	if (total)
 		progress_tell(&j->progress, done, total, UINT64_MAX);
-	return interrupted ? -EINTR : 0;
+	return interrupted ? -EINTR : job_run_progress(j->run, done, total, 0);
 }
 
 /* VM: all of its points; VM@POINT: that one. */
@@ -250,6 +252,34 @@ static int prepare(struct job *j, struct verify *q, struct error *err)
 	return choose_points(j, q, err);
 }
 
+/* Without a key there is no record. */
+static int begin(struct job *j, struct error *err)
+{
+	struct job_want want = { .operation = JOB_VERIFY, .task = "Read the vault" };
+	char vm[128] = "";
+
+	if (!j->vault)
+		return 0;
+	if (j->in->n_operands > 1 && point_operand_split(j->in->operands[1], vm, sizeof(vm)))
+		want.vm = vm;
+	if (j->points && strchr(j->in->operands[1], '@'))
+		want.point = j->points->id;
+	return job_begin_for(j->vault, &want, &j->run, err);
+}
+
+/* What was found is the job's result too. */
+static int end(struct job *j, int rc, struct error *err)
+{
+	struct error found = ERROR_INIT;
+
+	if (rc < 0 || !(j->damaged || j->unreachable))
+		return job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, err);
+	error_set(&found, j->damaged ? EBADMSG : EIO, "%u faults were found", j->damaged + j->unreachable);
+	error_next(&found, "adebackup verify names them; what it does not name is sound. Back the VMs up again.");
+	job_end_for(TAKE(j->run), j->in->options, j->in->report, -found.code, &found);
+	return rc;
+}
+
 static int run(const struct invocation *in)
 {
 	__attribute__((cleanup(job_clear))) struct job j = { .in = in };
@@ -261,6 +291,8 @@ static int run(const struct invocation *in)
 
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	if (rc == 0)
+		rc = begin(&j, &err);
 	if (rc == 0 && q.seconds) {
 		find_state(&j);
 		read_state(&j, &q);
@@ -274,6 +306,7 @@ static int run(const struct invocation *in)
 		rc = write_state(&j, &r, &err);
 	if (rc == 0 && j.repair)
 		rc = repair_run(j.repair, j.vault, &j.repaired, &err);
+	rc = end(&j, rc, &err);
 	return rc < 0 ? report_error(in->report, &err) : finish(&j, &r);
 }
 
@@ -296,7 +329,7 @@ const struct command cmd_verify = {
 		   "  adebackup verify /backup --no-key\n"
 		   "  adebackup verify /backup --vault-key vault.key --time-limit 2h\n"
 		   "  adebackup verify /backup --vault-key vault.key --repair",
-	.groups = G_VAULT | G_VERIFY | G_LONG,
+	.groups = G_VAULT | G_VERIFY | G_LONG | G_JOB,
 	.vault = true,
 	.run = run,
 };

@@ -160,6 +160,10 @@ OPTION(COMPACT, "compact", NULL, G_PRUNE, "copy what lives in segments that are 
 OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
        "expire points although the store's clock jumped: nothing was put for a month, or it went back")
 
+/* Jobs. */
+OPTION(NOTIFY, "notify", "COMMAND", G_JOB,
+       "when the job has ended, run this with sh -c, the job as JSON on its standard input; it has a minute")
+
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor; at most 3 in a backup, else 4)")
 OPTION(PROGRESS, "progress", "auto|plain|json|none", G_LONG | G_PROGRESS,

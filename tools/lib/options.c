@@ -27,6 +27,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_REBUILD, "the new machine" },
 	{ G_VERIFY, "verifying" },
 	{ G_PRUNE, "expiry" },
+	{ G_JOB, "jobs" },
 	{ G_LONG, "what takes long" },
 	{ G_NEWVAULT, "a new vault" },
 	{ G_NEWKEY, "a new key of a vault" },

@@ -49,6 +49,7 @@ enum option_group {
 	G_STORE	 = 1 << 24,	/* reaches a store without a vault's key; G_VAULT takes these options too */
 	G_PRUNE	 = 1 << 15,	/* lets points expire */
 	G_HOLD	 = 1 << 16,	/* holds or releases a point */
+	G_JOB	 = 1 << 18,	/* is a job */
 };
 
 enum option_id {
