@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/populate.h"
+#include "fs/azure/settings.h"
 #include "fs/mount/populate_bek.h"
 #include "fs/mount/populate_rebuild.h"
 
@@ -97,11 +98,21 @@ static bool only_disk(struct node *folder, size_t i, struct rebuild_place *out)
 	return i == 0;
 }
 
+static int add_description(struct node *root, const struct jval *vm_config, struct error *err)
+{
+	AUTO(jval_free) struct jval *shown = azure_redacted(vm_config);
+	char *text = shown ? jval_print(shown, true) : NULL;
+
+	return tree_add_text(root, "vm.json", text, text ? strlen(text) : 0, err) ? 0 : -ENOMEM;
+}
+
 static int fill_root(struct node *root, struct error *err)
 {
 	struct lone *l = root->ctx;
 	int rc = populate_disk_folder(root, l->disk, err);
 
+	if (rc == 0 && l->rebuild.vm_config)
+		rc = add_description(root, l->rebuild.vm_config, err);
 	if (rc == 0)
 		rc = populate_rebuild(root, &l->rebuild, err);
 	return rc == 0 && l->bek ? populate_bek(root, l->bek, err) : rc;

@@ -83,6 +83,42 @@ is .os windows
 is '.changes | length' 0
 jq -r '.argv[]' "$T/out" | grep -q '^ide-hd,drive=ade-os.*bus=ide.0' || fail "not on IDE"
 
+say "the VM's description counts more than the disk, the user more than it; of an image and of a point"
+here=$(($(nproc) < 4 ? $(nproc) : 4)) half=$(($(awk '/^MemTotal/ {print $2}' /proc/meminfo) / 2048))
+mib=$((half < 16384 ? half : 16384))
+described() {
+	is .generation 1
+	is .generation_from "the VM's description"
+	is .os windows
+	is '.argv | index("-m") as $i | .[$i + 1]' "$mib"
+	is '.argv | index("-smp") as $i | .[$i + 1]' 1
+}
+cat >"$T/vm.json" <<-'END'
+	{"name": "web1", "properties": {"hardwareProfile": {"vmSize": "Standard_D4s_v3"},
+	 "instanceView": {"hyperVGeneration": "V1"}, "storageProfile": {"osDisk": {"osType": "Windows"}}}}
+END
+look "$T/d" --vm-config "$T/vm.json" --accel tcg
+described
+look "$T/d" --vm-config "$T/vm.json" --memory 700M --cpus 1
+is '.argv | index("-m") as $i | .[$i + 1]' 700
+if [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ]; then
+	look "$T/d" --vm-config "$T/vm.json" --generation 2
+	is .generation 2
+	is .generation_from --generation
+	sed -i s/V1/V2/ "$T/vm.json"
+	look "$T/d" --vm-config "$T/vm.json"
+	is .generation 2
+	sed -i s/V2/V1/ "$T/vm.json"
+fi
+"$A" init "$T/v" --vault-key "$T/vk" >/dev/null
+"$A" backup "$T/v" web1 --vault-key "$T/vk" --disk "os=$T/d" --vm-config "$T/vm.json" >/dev/null
+expect_status 0 "$A" boot "$T/v" web1 --vault-key "$T/vk" --accel tcg --dry-run --json
+described
+if [ -w /dev/kvm ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then
+	look "$T/d" --vm-config "$T/vm.json" --accel kvm
+	is '.argv | index("-smp") as $i | .[$i + 1]' "$here"
+fi
+
 # start DISK ARGS…: until the boot sector speaks, then end it by a signal
 start() {
 	rm -f "$T/log"

@@ -33,9 +33,10 @@ note_in() {
 
 # live FORM ROOT_PATTERN BOOT_OPTION…: start, write, power off, export, look into, start again
 live() {
-	local form=$1 root=$2 name=$kind-$gen-$1 again=()
+	local form=$1 root=$2 name=$kind-$gen-$1 again=() view=encrypted
 	shift 2
 	say "$name: started from its recovery point and changed"
+	[ "$form" = encrypted ] || view=disk
 	rm -rf "$T/kept" "$T/exported.raw"
 	converse "$name.log" "$A" boot "$V" web1 --vault-key "$K" "${key[@]}" --snapshot-out "$T/kept" "$@" <<-END
 		$(log_in "$root")
@@ -43,7 +44,7 @@ live() {
 		$(log_out)
 	END
 	say "$name: exported, looked into, started again"
-	expect_status 0 "$A" overlay export "$V" "$(echo "$T/kept"/*-os.*overlay)" "$T/exported.raw" \
+	expect_status 0 "$A" overlay export "$V" "$(echo "$T/kept"/*-os.$view.overlay)" "$T/exported.raw" \
 		--vault-key "$K" "${key[@]}" --vm web1 --point latest --disk os
 	note_in "$T/exported.raw" "written-$name"
 	[ "$form" = encrypted ] || again=(--decrypted)

@@ -131,8 +131,9 @@ static void tell_plan(const struct boot *b)
 {
 	const struct machine *m = &b->plan.machine;
 
-	fprintf(stderr, "%s: %s, generation %d (%s), %s disks, %s (%s)\n", m->name,
+	fprintf(stderr, "%s: %s, generation %d (%s), %u CPU%s, %llu MiB, %s disks, %s (%s)\n", m->name,
 		m->os == MACHINE_LINUX ? "Linux" : "Windows", (int)m->generation, b->plan.generation_from,
+		m->cpus, m->cpus == 1 ? "" : "s", (unsigned long long)m->memory_mib,
 		b->plan.decrypted ? "decrypted" : b->plan.encrypted ? "encrypted" : "plain",
 		b->plan.accel == QEMU_KVM ? "KVM" : "emulation", b->plan.accel_why);
 	if (b->changes && *b->changes)
@@ -382,8 +383,10 @@ const struct command cmd_boot = {
 		"--decrypted. What it writes goes to an overlay that is gone afterwards, or is kept by "
 		"--snapshot-out. The recovery point is never changed. Its serial line is this terminal "
 		"(Ctrl-A X ends it), its screen is shown by --display.\n\n"
-		"Generation and operating system come from the disk's boot records: a boot sector with "
-		"code is generation 1, an EFI loader alone generation 2 (needs the package ovmf).\n\n"
+		"Generation, operating system, memory and processors are those of the VM's description "
+		"(--vm-config for an image), as far as this machine has them. Without one the disk's boot "
+		"records tell: a boot sector with code is generation 1, an EFI loader alone generation 2 "
+		"(needs the package ovmf).\n\n"
 		"A Linux guest that Azure Disk Encryption encrypted does not start by itself outside "
 		"Azure: it looks for its disks under /dev/disk/azure, whose names Azure's udev rules "
 		"give to Hyper-V's disks alone. boot puts a second small initramfs beside its own, in "

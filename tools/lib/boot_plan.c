@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BEK_MAX (64u << 20)
 #define ENCRYPTED_VIEW "encrypted/disk.raw"
@@ -118,8 +119,36 @@ static int look_at_guest(struct boot_plan *p, struct guestos *g, struct error *e
 	return rc ? rc : guestos_look(disk, t, g, err);
 }
 
-/* What the user says counts more than what the disk says. */
-static int choose_generation(struct boot_plan *p, const struct options *o, struct error *err)
+static bool has_firmware(void)
+{
+	for (size_t i = 0; i < sizeof(firmwares) / sizeof(firmwares[0]); i++)
+		if (!access(firmwares[i].code, R_OK) && !access(firmwares[i].vars, R_OK))
+			return true;
+	return false;
+}
+
+static unsigned by_boot_records(struct boot_plan *p, const struct guestos *g)
+{
+	unsigned n = guestos_generation(g);
+
+	p->generation_from = n == 2 ? "an EFI loader on the EFI system partition, no BIOS boot code"
+			   : n == 1 ? "boot code in the boot sector" : "nothing: the disk has neither boot code nor an EFI loader";
+	return n;
+}
+
+/* Azure's Linux disks start either way, so a generation 2 VM starts where there is no firmware for it. */
+static unsigned by_description(struct boot_plan *p, const struct vm_model *vm, const struct guestos *g)
+{
+	p->generation_from = "the VM's description";
+	if (vm->generation == 1 || !g->bios_code || has_firmware())
+		return vm->generation;
+	p->generation_from = "boot code in the boot sector; it was of generation 2, for which there is no firmware here";
+	return 1;
+}
+
+/* What the user says counts more than the VM's description, and that more than the disk. */
+static int choose_generation(struct boot_plan *p, const struct options *o, const struct vm_model *vm,
+			     struct error *err)
 {
 	const char *wish = options_get(o, OPT_GENERATION);
 	struct guestos g;
@@ -128,16 +157,13 @@ static int choose_generation(struct boot_plan *p, const struct options *o, struc
 
 	if (rc)
 		return rc;
-	p->machine.os = g.windows ? MACHINE_WINDOWS : MACHINE_LINUX;
-	n = guestos_generation(&g);
-	p->startable = n > 0;
-	p->generation_from = n == 2 ? "an EFI loader on the EFI system partition, no BIOS boot code"
-			   : n == 1 ? "boot code in the boot sector" : "nothing: the disk has neither boot code nor an EFI loader";
+	p->machine.os = (vm->os ? vm->os == VM_OS_WINDOWS : g.windows) ? MACHINE_WINDOWS : MACHINE_LINUX;
+	n = vm->generation ? by_description(p, vm, &g) : by_boot_records(p, &g);
 	if (wish) {
 		n = *wish == '2' ? 2 : 1;
-		p->startable = n == 2 ? g.efi_loader : g.bios_code;
 		p->generation_from = "--generation";
 	}
+	p->startable = n == 2 ? g.efi_loader : n == 1 && g.bios_code;
 	p->machine.generation = n == 2 ? MACHINE_GEN2 : MACHINE_GEN1;
 	return 0;
 }
@@ -149,6 +175,18 @@ static enum machine_bus bus_from(const struct options *o)
 	if (!bus || !strcmp(bus, "auto"))
 		return MACHINE_BUS_AUTO;
 	return !strcmp(bus, "ide") ? MACHINE_BUS_IDE : !strcmp(bus, "sata") ? MACHINE_BUS_SATA : MACHINE_BUS_SCSI;
+}
+
+/* Half of this machine's memory is the most that is taken without being told to. */
+static void take_described_sizes(struct machine *m, const struct vm_model *vm)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), here = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t most = pages > 0 ? (uint64_t)pages * (uint64_t)page / 2 >> 20 : 0;
+
+	if (vm->memory_mib)
+		m->memory_mib = vm->memory_mib < most ? vm->memory_mib : most;
+	if (vm->cpus && here > 0)
+		m->cpus = vm->cpus < (unsigned)here ? vm->cpus : (unsigned)here;
 }
 
 static void take_sizes(struct machine *m, const struct options *o)
@@ -239,6 +277,23 @@ static int add_bek(struct boot_plan *p, const char *dir, bool for_show, struct e
 	return machine_add_disk(&p->machine, MACHINE_BEK_DISK, -1, file, read_only, err) ? 0 : -err->code;
 }
 
+/* The processors and memory that it had, where there are as many here; what the user says counts more. */
+static int choose_machine(struct boot_plan *p, const char *dir, const struct options *o, struct error *err)
+{
+	AUTO(vm_model_free) struct vm_model *vm = disk_dir_vm(dir, err);
+	int rc = vm ? choose_generation(p, o, vm, err) : -ENOMEM;
+
+	if (!rc)
+		rc = choose_accel(p, o, err);
+	if (rc)
+		return rc;
+	take_described_sizes(&p->machine, vm);
+	if (p->accel == QEMU_TCG)
+		p->machine.cpus = 1;	/* a second one is emulated by turns and only costs */
+	take_sizes(&p->machine, o);
+	return 0;
+}
+
 int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const struct options *o,
 		   bool for_show, struct error *err)
 {
@@ -252,15 +307,9 @@ int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const
 	if (!rc && !p->os_image[0])
 		rc = error_set(err, EINVAL, "there is no OS disk to start from");
 	if (!rc)
-		rc = choose_generation(p, o, err);
-	if (rc)
-		return rc;
-	take_sizes(&p->machine, o);
+		rc = choose_machine(p, dir, o, err);
 	if (p->machine.os == MACHINE_WINDOWS)
 		p->adapt.n_volumes = 0;
-	rc = choose_accel(p, o, err);
-	if (!p->machine.cpus && p->accel == QEMU_TCG)
-		p->machine.cpus = 1;	/* a second one is emulated by turns and only costs */
 	if (!rc)
 		rc = add_bek(p, dir, for_show, err);
 	if (!rc)

@@ -10,14 +10,15 @@
 
 #define INFO_MAX (4u << 20)
 
-json_t *disk_dir_info(const char *dir, struct error *err)
+/* A text of the mount.  NULL with words. */
+static char *read_text(const char *dir, const char *name, size_t *len, struct error *err)
 {
 	AUTO(free) char *path = NULL, *text = NULL;
 	AUTO(fd) int fd = -1;
 	struct stat st;
 	ssize_t n;
 
-	if (asprintf(&path, "%s/info.json", dir) < 0)
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
 		path = NULL;
 	if (!path)
 		return error_null(err, ENOMEM, "out of memory");
@@ -28,7 +29,27 @@ json_t *disk_dir_info(const char *dir, struct error *err)
 		return error_null(err, EBADMSG, "%s has %lld bytes", path, (long long)st.st_size);
 	text = malloc((size_t)st.st_size);
 	n = text ? read(fd, text, (size_t)st.st_size) : -1;
-	return n > 0 ? json_parse(text, (size_t)n, err) : error_null(err, EIO, "%s cannot be read", path);
+	if (n <= 0)
+		return error_null(err, EIO, "%s cannot be read", path);
+	*len = (size_t)n;
+	return TAKE(text);
+}
+
+json_t *disk_dir_info(const char *dir, struct error *err)
+{
+	size_t len = 0;
+	AUTO(free) char *text = read_text(dir, "info.json", &len, err);
+
+	return text ? json_parse(text, len, err) : NULL;
+}
+
+struct vm_model *disk_dir_vm(const char *dir, struct error *err)
+{
+	size_t len = 0;
+	AUTO(free) char *text = read_text(dir, "vm.json", &len, NULL);
+	AUTO(jval_free) struct jval *doc = text ? azure_json_parse(text, len, NULL) : NULL;
+
+	return vm_model_new(doc, err);
 }
 
 static int call_if_disk(const char *dir, const char *name, disk_dir_fn *fn, void *arg, bool *any,

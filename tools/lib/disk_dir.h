@@ -8,12 +8,17 @@
 #define ADE_TOOLS_LIB_DISK_DIR_H
 
 #include "crypto/error.h"
+#include "fs/azure/vm_model.h"
 #include "fs/util/json.h"
 
 #include <stdbool.h>
 
 /* info.json of the disk at dir.  NULL: ENOENT (no disk's folder), EBADMSG, … */
 json_t *disk_dir_info(const char *dir, struct error *err);
+
+/* What vm.json of the mount at dir says of the VM; of a mount without one, or
+ * one that cannot be understood, a model that says nothing.  NULL: ENOMEM. */
+struct vm_model *disk_dir_vm(const char *dir, struct error *err);
 
 /* Calls fn for each disk in the mount at dir: for itself (name "") or for the
  * folders in it ("os", "lun0").  The first non-zero ends it and is returned;

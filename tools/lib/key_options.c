@@ -88,6 +88,8 @@ static int add_from_config(struct keystores *k, const char *path, struct audit *
 
 	if (!s)
 		return err && err->code ? -err->code : -EBADMSG;
+	if (!s->n_secrets && !s->enabled && !keystores_count(k))
+		return 0;	/* of a VM that is not encrypted */
 	rc = azure_find_keys(s, k, audit, r, &why, warning);
 	if (rc && !why.object[0])
 		error_object(&why, "%s", path);

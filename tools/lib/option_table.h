@@ -231,8 +231,8 @@ OPTION(BUS, "bus", "auto|ide|sata|scsi", G_BOOT,
        "how the disks are attached (auto: Linux scsi, Windows ide or sata)")
 OPTION(ACCEL, "accel", "auto|kvm|tcg", G_BOOT,
        "by KVM or by emulation (auto: KVM where /dev/kvm opens and the processor says vmx or svm)")
-OPTION(MEMORY, "memory", "SIZE", G_BOOT, "the VM's memory (2G, Windows 4G)")
-OPTION(CPUS, "cpus", "N", G_BOOT, "its processors (2; 1 by emulation)")
+OPTION(MEMORY, "memory", "SIZE", G_BOOT, "the VM's memory (its size's in Azure; 2G, Windows 4G)")
+OPTION(CPUS, "cpus", "N", G_BOOT, "its processors (its size's in Azure; 2; 1 by emulation)")
 OPTION(NETWORK, "network", "none|user", G_BOOT,
        "user: it reaches the network through this machine (none, since it may be a twin)")
 OPTION(DISPLAY, "display", "none|gtk|vnc", G_BOOT,
