@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/policy/policy.h"
+#include "fs/policy/policy_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,11 +37,6 @@ static void say_names(struct words *w, unsigned mask, const char *const *names, 
 	}
 }
 
-static const char *const day_names[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-static const char *const week_names[] = { "first", "second", "third", "fourth", "last" };
-static const char *const month_names[] = { "January", "February", "March", "April", "May", "June", "July", "August",
-					   "September", "October", "November", "December" };
-
 void policy_schedule_words(const struct policy *p, char *out, size_t size)
 {
 	struct words w = { out, size, 0 };
@@ -51,7 +46,7 @@ void policy_schedule_words(const struct policy *p, char *out, size_t size)
 	else if (p->frequency == POLICY_DAILY)
 		say(&w, "daily at");
 	else {
-		say_names(&w, p->weekdays, day_names, 7);
+		say_names(&w, p->weekdays, policy_day_names, 7);
 		say(&w, " at");
 	}
 	say(&w, " %02u:%02u %s", p->minute / 60, p->minute % 60, p->time_zone);
@@ -77,9 +72,9 @@ static void say_of_month(struct words *w, const struct retention_rule *r)
 		return;
 	}
 	say(w, "the ");
-	say_names(w, r->weeks, week_names, 5);
+	say_names(w, r->weeks, policy_week_names, 5);
 	say(w, " ");
-	say_names(w, r->weekdays, day_names, 7);
+	say_names(w, r->weekdays, policy_day_names, 7);
 }
 
 void policy_retention_words(const struct policy *p, char *out, size_t size)
@@ -94,7 +89,7 @@ void policy_retention_words(const struct policy *p, char *out, size_t size)
 		say(&w, "daily points %u days; ", r->daily.count);
 	if (r->weekly.count) {
 		say(&w, "of ");
-		say_names(&w, r->weekly.weekdays, day_names, 7);
+		say_names(&w, r->weekly.weekdays, policy_day_names, 7);
 		say(&w, " %u weeks; ", r->weekly.count);
 	}
 	if (r->monthly.count) {
@@ -106,7 +101,7 @@ void policy_retention_words(const struct policy *p, char *out, size_t size)
 		say(&w, "yearly, of ");
 		say_of_month(&w, &r->yearly);
 		say(&w, " of ");
-		say_names(&w, r->yearly.months, month_names, 12);
+		say_names(&w, r->yearly.months, policy_month_names, 12);
 		say(&w, ", %u years; ", r->yearly.count);
 	}
 	if (w.len >= 2)

@@ -31,6 +31,8 @@ int64_t zone_to_utc(const struct zone *z, int64_t local);
 
 /* The IANA name for one of Azure's; NULL: there is none. */
 const char *zone_of_azure(const char *name);
+/* Azure's name for either, or for a zone with the same clocks; NULL: it has none. */
+const char *zone_to_azure(const char *name);
 
 /* The Gregorian calendar, also before 1970.  weekday: 0 Sunday. */
 struct civil_day { int64_t year; unsigned month, day; };

@@ -154,3 +154,31 @@ const char *zone_of_azure(const char *name)
 			return names[i].iana;
 	return NULL;
 }
+
+#define WEEK (7 * 86400)
+
+/* The same clocks in 2020 to 2040? */
+static bool is_like(const struct zone *a, const char *iana)
+{
+	AUTO(zone_free) struct zone *b = zone_open(iana, NULL);
+	const int64_t begin = civil_to_days(2020, 1, 1) * 86400, end = civil_to_days(2040, 1, 1) * 86400;
+
+	for (int64_t t = begin; b && t < end; t += WEEK)
+		if (zone_offset(a, t) != zone_offset(b, t))
+			return false;
+	return b != NULL;
+}
+
+const char *zone_to_azure(const char *name)
+{
+	AUTO(zone_free) struct zone *z = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i].azure, name) || !strcmp(names[i].iana, name))
+			return names[i].azure;
+	z = zone_open(name, NULL);
+	for (size_t i = 0; z && i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_like(z, names[i].iana))
+			return names[i].azure;
+	return NULL;
+}

@@ -132,6 +132,12 @@ json 2 prune "$V" --vault-key "$K" --keep-last 0
 json 0 hold "$V" web1@latest --vault-key "$K" --reason "a case"
 json 2 hold "$V" web1 --vault-key "$K"
 json 0 release "$V" web1@latest --vault-key "$K"
+json 0 'policy create' "$V" gold --vault-key "$K" --retain-weekly 12:Sunday
+json 0 'policy edit' "$V" gold --vault-key "$K" --at 03:30
+json 0 'policy show' "$V" --vault-key "$K"
+json 0 'policy list' "$V" --vault-key "$K"
+json 0 'policy simulate' "$V" gold --vault-key "$K"
+json 0 'policy delete' "$V" gold --vault-key "$K"
 json 0 show "$V" web1 --vault-key "$K"
 cp "$T/v" "$T/v2"
 dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none

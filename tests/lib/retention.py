@@ -220,4 +220,5 @@ def main():
         years(int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else random.SystemRandom().randrange(1 << 40))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,9 +6,10 @@
  * with the bit masks of fs/policy/retention.h.  Reads blocks from standard input:
  * "now N POINTS", then a line "TIME RETAIN_UNTIL SOUND PROVEN HELD" for each; prints for
  * each "0|1 EXPIRES REASON WORDS" (EXPIRES "never" where counts decide, or nothing does).
- * "offset N" prints the zone's seconds east of UTC then.
+ * "offset N" prints the zone's seconds east of UTC then; with snapshot=DAYS and
+ * schedule=FREQUENCY,MINUTE,WEEKDAYS,INTERVAL,WINDOW "due LAST NOW" prints the next backup's time.
  */
-#include "fs/policy/retention.h"
+#include "fs/policy/policy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,8 +26,25 @@ static int take_rule(struct retention_rule *r, const char *text, bool weekly)
 	return weekly && !r->weekdays ? -1 : 0;
 }
 
-static int take(struct retention *r, struct zone **zone, const char *arg, struct error *err)
+static int take_schedule(struct policy *p, const char *text)
 {
+	unsigned frequency, weekdays;
+
+	if (sscanf(text, "%u,%u,%u,%u,%u", &frequency, &p->minute, &weekdays, &p->interval_hours, &p->window_hours) != 5)
+		return -1;
+	p->frequency = (enum policy_frequency)frequency;
+	p->weekdays = (uint8_t)weekdays;
+	return 0;
+}
+
+static int take(struct policy *p, const char *arg, struct error *err)
+{
+	struct retention *r = &p->rules;
+
+	if (!strncmp(arg, "schedule=", 9))
+		return take_schedule(p, arg + 9);
+	if (!strncmp(arg, "snapshot=", 9))
+		return sscanf(arg + 9, "%u", &r->snapshot_days) == 1 ? 0 : -1;
 	if (!strncmp(arg, "daily=", 6))
 		return take_rule(&r->daily, arg + 6, false);
 	if (!strncmp(arg, "weekly=", 7))
@@ -40,8 +58,8 @@ static int take(struct retention *r, struct zone **zone, const char *arg, struct
 			      &r->keep.yearly) == 5 ? 0 : -1;
 	if (strncmp(arg, "zone=", 5))
 		return -1;
-	r->zone = *zone = zone_open(arg + 5, err);
-	return *zone ? 0 : -1;
+	r->zone = p->zone = zone_open(arg + 5, err);
+	return p->zone ? 0 : -1;
 }
 
 static int one_block(const struct retention *r, int64_t now, size_t n)
@@ -71,29 +89,43 @@ static int one_block(const struct retention *r, int64_t now, size_t n)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int answer(const struct policy *p, const char *word, int64_t first)
 {
-	AUTO(zone_free) struct zone *zone = NULL;
-	struct retention r = { .zone = NULL };
-	struct error err = ERROR_INIT;
-	char word[16];
 	int64_t now;
 	size_t n;
 
+	if (!strcmp(word, "offset")) {
+		printf("%d\n", (int)zone_offset(p->zone, first));
+		return 0;
+	}
+	if (!strcmp(word, "due")) {
+		if (scanf("%" SCNd64, &now) != 1)
+			return 1;
+		printf("%" PRId64 "\n", policy_next_due(p, first, now));
+		fflush(stdout);
+		return 0;
+	}
+	return scanf("%zu", &n) != 1 || n > 1000000 || one_block(&p->rules, first, n);
+}
+
+int main(int argc, char **argv)
+{
+	__attribute__((cleanup(policy_clear_cleanup))) struct policy p = { .number = 0 };
+	struct error err = ERROR_INIT;
+	char word[16];
+	int64_t first;
+	int rc = 0;
+
 	for (int i = 1; i < argc; i++)
-		if (take(&r, &zone, argv[i], &err) < 0) {
+		if (take(&p, argv[i], &err) < 0) {
 			fprintf(stderr, "%s: %s\n", argv[i], err.text);
 			return 2;
 		}
-	if (retention_check(&r, &err) < 0) {
+	if (retention_check(&p.rules, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return 2;
 	}
-	while (scanf("%15s %" SCNd64, word, &now) == 2) {
-		if (!strcmp(word, "offset"))
-			printf("%d\n", (int)zone_offset(zone, now));
-		else if (scanf("%zu", &n) != 1 || n > 1000000 || one_block(&r, now, n))
-			return 1;
-	}
-	return 0;
+	while (!rc && scanf("%15s %" SCNd64, word, &first) == 2)
+		rc = answer(&p, word, first);
+	return rc;
 }

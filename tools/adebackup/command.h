@@ -11,6 +11,7 @@
 #include "tools/lib/report.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct command;
 
@@ -29,7 +30,7 @@ struct command {
 	const char *summary;		/* one line, no full stop; NULL: not listed */
 	const char *text;		/* for --help and the manual: sentences, \n\n between paragraphs */
 	const char *example;		/* one or more lines; may be NULL */
-	unsigned groups;		/* options that it takes; G_ALL is implied */
+	uint64_t groups;		/* options that it takes; G_ALL is implied */
 	bool vault;			/* the first operand is a vault: $ADEBACKUP_VAULT stands in
 					 * for it when there are fewer operands than `min` */
 	int (*run)(const struct invocation *in);	/* the exit code of the process */

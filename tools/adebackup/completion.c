@@ -34,7 +34,7 @@ static void print_words(FILE *f, const char *first)
 	}
 }
 
-static void print_options(FILE *f, unsigned groups)
+static void print_options(FILE *f, uint64_t groups)
 {
 	int i;
 

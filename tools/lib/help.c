@@ -56,7 +56,7 @@ static void option_title(enum option_id id, enum help_style style, char *out, si
 }
 
 /* Some options make no sense in a list after -o. */
-static bool is_shown(enum option_id id, unsigned groups, enum help_style style)
+static bool is_shown(enum option_id id, uint64_t groups, enum help_style style)
 {
 	if (!(option_defs[id].groups & groups))
 		return false;
@@ -76,7 +76,7 @@ static void print_option(FILE *f, enum option_id id, enum help_style style)
 	fputc('\n', f);
 }
 
-void help_print_options(FILE *f, unsigned groups, enum help_style style)
+void help_print_options(FILE *f, uint64_t groups, enum help_style style)
 {
 	bool titled;
 	size_t g;
@@ -169,7 +169,7 @@ static void mdoc_title(FILE *f, enum option_id id, enum help_style style)
 	fputc('\n', f);
 }
 
-static bool group_is_shown(size_t g, unsigned groups, enum help_style style)
+static bool group_is_shown(size_t g, uint64_t groups, enum help_style style)
 {
 	int i;
 
@@ -180,7 +180,7 @@ static bool group_is_shown(size_t g, unsigned groups, enum help_style style)
 	return false;
 }
 
-void help_print_mdoc(FILE *f, unsigned groups, enum help_style style)
+void help_print_mdoc(FILE *f, uint64_t groups, enum help_style style)
 {
 	size_t g;
 	int i;
@@ -200,7 +200,7 @@ void help_print_mdoc(FILE *f, unsigned groups, enum help_style style)
 	}
 }
 
-void help_print_mdoc_groups(FILE *f, unsigned groups)
+void help_print_mdoc_groups(FILE *f, uint64_t groups)
 {
 	const char *before = ".Pp\nTakes the options of ";
 	bool any = false;

@@ -13,17 +13,17 @@ enum help_style {
 };
 
 /* Those of any of `groups`, under the groups' titles, 80 columns wide. */
-void help_print_options(FILE *f, unsigned groups, enum help_style style);
+void help_print_options(FILE *f, uint64_t groups, enum help_style style);
 
 /* Words broken into lines of 80 columns behind `indent` blanks; \n\n starts a
  * paragraph.  The first line starts where the cursor is.  No final newline. */
 void help_print_wrapped(FILE *f, const char *text, int indent);
 
 /* As mdoc lists, a subsection for each group. */
-void help_print_mdoc(FILE *f, unsigned groups, enum help_style style);
+void help_print_mdoc(FILE *f, uint64_t groups, enum help_style style);
 
 /* "Takes the options of …." */
-void help_print_mdoc_groups(FILE *f, unsigned groups);
+void help_print_mdoc_groups(FILE *f, uint64_t groups);
 
 /* Text for mdoc: backslashes and leading dots are escaped. */
 void help_print_roff(FILE *f, const char *text);

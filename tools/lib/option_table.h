@@ -154,7 +154,7 @@ OPTION(KEEP_DAILY, "keep-daily", "N", G_PRUNE, "keep the last point of each of t
 OPTION(KEEP_WEEKLY, "keep-weekly", "N", G_PRUNE, "likewise of weeks, from Monday to Sunday")
 OPTION(KEEP_MONTHLY, "keep-monthly", "N", G_PRUNE, "likewise of months")
 OPTION(KEEP_YEARLY, "keep-yearly", "N", G_PRUNE, "likewise of years")
-OPTION(TIME_ZONE, "time-zone", "ZONE", G_PRUNE, "whose days these are: Europe/Madrid, Romance Standard Time (UTC)")
+OPTION(TIME_ZONE, "time-zone", "ZONE", G_PRUNE | G_POLICY, "whose days these are: Europe/Madrid, Romance Standard Time (UTC)")
 OPTION(DRY_RUN, "dry-run", NULL, G_PRUNE | G_BOOT, "say what would be done and why, and do nothing")
 OPTION(COMPACT, "compact", NULL, G_PRUNE, "copy what lives in segments that are more than half dead, so that they can go")
 OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
@@ -163,6 +163,25 @@ OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
 /* Jobs. */
 OPTION(NOTIFY, "notify", "COMMAND", G_JOB,
        "when the job has ended, run this with sh -c, the job as JSON on its standard input; it has a minute")
+
+/* Policies. */
+OPTION(SCHEDULE, "schedule", "daily|weekly|hourly", G_POLICY, "how often backups run; hourly with --enhanced (daily)")
+OPTION(ENHANCED, "enhanced", NULL, G_POLICY, "an enhanced policy: several backups a day, snapshots up to 30 days")
+OPTION(AT, "at", "HH:MM", G_POLICY, "when, a half hour of the zone's day; hourly: when the window begins (02:00)")
+OPTION(ON, "on", "DAYS", G_POLICY, "on which days a weekly policy runs: Sunday,Wednesday")
+OPTION(EVERY, "every", "N", G_POLICY, "hourly: after how many hours, 4, 6, 8 or 12 (4)")
+OPTION(WINDOW, "window", "N", G_POLICY, "hourly: how many hours from its begin, 4 to 24 (24)")
+OPTION(SNAPSHOT_DAYS, "snapshot-days", "N", G_POLICY,
+       "how long Azure keeps snapshots beside the vault's points, 1 to 5; of an hourly policy how long every point "
+       "lives, 1 to 30")
+OPTION(RETAIN_DAILY, "retain-daily", "DAYS", G_POLICY, "keep daily points so many days, 7 to 9999: 30")
+OPTION(RETAIN_WEEKLY, "retain-weekly", "WEEKS:DAYS", G_POLICY, "keep those of some days of the week longer: 12:Sunday, or none")
+OPTION(RETAIN_MONTHLY, "retain-monthly", "MONTHS:DAY", G_POLICY,
+       "keep those of some days of the month longer: 60:first-Sunday, 60:1,15,last, or none")
+OPTION(RETAIN_YEARLY, "retain-yearly", "YEARS:MONTHS:DAY", G_POLICY, "likewise of the year: 10:January:first-Sunday, 10:June:last, or none")
+OPTION(FROM_AZURE, "from-azure", "FILE", G_POLICY, "read the policy from Azure's JSON")
+OPTION(AZURE, "azure", NULL, G_AZURE, "print it as Azure's JSON")
+OPTION(DAYS, "days", "N", G_SIMULATE, "how many days ahead (90)")
 
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor; at most 3 in a backup, else 4)")

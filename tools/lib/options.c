@@ -26,6 +26,8 @@ const struct option_group_def option_group_defs[] = {
 	{ G_EXPORT, "exports" },
 	{ G_REBUILD, "the new machine" },
 	{ G_VERIFY, "verifying" },
+	{ G_POLICY, "policies" },
+	{ G_AZURE | G_SIMULATE, "looking at policies" },
 	{ G_PRUNE, "expiry" },
 	{ G_JOB, "jobs" },
 	{ G_LONG, "what takes long" },
@@ -58,7 +60,7 @@ struct set_option {
 };
 
 struct options {
-	unsigned groups;
+	uint64_t groups;
 	struct set_option *set;
 	size_t n;
 	char *kernel;		/* "" at least */
@@ -81,7 +83,7 @@ char option_letter(enum option_id id)
 	}
 }
 
-struct options *options_new(unsigned groups)
+struct options *options_new(uint64_t groups)
 {
 	struct options *o = calloc(1, sizeof(*o));
 
@@ -378,7 +380,7 @@ struct getopt_tables {
 	struct option longs[2 * N_OPTIONS + 1];
 };
 
-static void fill_tables(struct getopt_tables *t, unsigned groups)
+static void fill_tables(struct getopt_tables *t, uint64_t groups)
 {
 	size_t n = 0, n_longs = 0, i;
 	char *c;

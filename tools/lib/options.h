@@ -50,6 +50,12 @@ enum option_group {
 	G_PRUNE	 = 1 << 15,	/* lets points expire */
 	G_HOLD	 = 1 << 16,	/* holds or releases a point */
 	G_JOB	 = 1 << 18,	/* is a job */
+	G_POLICY = 1ull << 32,	/* describes a policy */
+	G_PROTECT = 1ull << 33,	/* protects VMs */
+	G_UNPROTECT = 1ull << 34,
+	G_ITEMS	 = 1ull << 35,	/* looks at items */
+	G_AZURE	 = 1ull << 36,	/* prints Azure's JSON */
+	G_SIMULATE = 1ull << 37,
 };
 
 enum option_id {
@@ -61,7 +67,7 @@ enum option_id {
 
 struct option_def {
 	const char *name, *value;	/* value NULL: a flag */
-	unsigned groups;
+	uint64_t groups;
 	const char *help;
 };
 
@@ -69,7 +75,7 @@ extern const struct option_def option_defs[N_OPTIONS];
 
 /* The groups in the order of --help; an option is told under its first. */
 struct option_group_def {
-	unsigned group;
+	uint64_t group;
 	const char *title;	/* "volume keys" */
 };
 
@@ -88,7 +94,7 @@ struct secret;
 
 /* groups: those that the command takes; others are refused by name.
  * NULL: no memory. */
-struct options *options_new(unsigned groups);
+struct options *options_new(uint64_t groups);
 void options_free(struct options *o);
 
 /* --name VALUE, --name=VALUE, -q, -o LIST (with G_MOUNT), in any order with
@@ -130,7 +136,7 @@ const struct secret *options_sas(const struct options *o, const char *spec);
 const char *options_kernel(const struct options *o);
 
 /* The name nearest to a mistyped one among those of `groups`, or NULL. */
-const char *option_nearest(const char *typed, unsigned groups);
+const char *option_nearest(const char *typed, uint64_t groups);
 
 /* Bound edits between two words (insert, delete, replace, swap neighbours). */
 unsigned edit_distance(const char *a, const char *b);

@@ -157,7 +157,7 @@ unsigned edit_distance(const char *a, const char *b)
 	return last[m];
 }
 
-const char *option_nearest(const char *typed, unsigned groups)
+const char *option_nearest(const char *typed, uint64_t groups)
 {
 	size_t dashes = strspn(typed, "-"), i;
 	const char *best = NULL;
