@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define READ_BYTES (1u << 20)		/* of one read, or a chunk where that is more */
+#define AHEAD_BYTES (4u << 20)		/* of a source that is far: asked for before it is read */
 #define THREADS_MAX 64u
 #define TICK_MS 200
 
@@ -75,6 +76,15 @@ static int take_chunk(struct worker *w, uint64_t chunk, const uint8_t *bytes)
 	return rc < 0 ? rc : sealer_take(w->sealer, bytes, &old, &w->entries[chunk - w->first], &w->err);
 }
 
+/* What comes next is on the way while this is packed. */
+static void read_ahead(struct blockdev *source, uint64_t off, uint64_t end)
+{
+	if (end > source->size)
+		end = source->size;
+	if (source->far && off < end)
+		blockdev_prefetch(source, off, end - off < AHEAD_BYTES ? end - off : AHEAD_BYTES);
+}
+
 /* Chunks [from, to) of the leaf at hand. */
 static int take_chunks(struct worker *w, uint64_t from, uint64_t to)
 {
@@ -88,6 +98,7 @@ static int take_chunks(struct worker *w, uint64_t from, uint64_t to)
 
 		if (atomic_load(&b->run->stop))
 			return -ECANCELED;
+		read_ahead(b->source, off + len, to * b->chunk_size);
 		rc = blockdev_pread(b->source, w->buf, len, off);
 		if (rc < 0)
 			return error_set(&w->err, -rc, "the source cannot be read at offset %llu: %s",

@@ -16,16 +16,21 @@
 
 #define MSR_TYPE "E3C9E316-0B5C-4DB8-817D-F92DF00215AE"
 
-struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err)
+struct blockdev *disk_source_probe(struct blockdev *source, const char *name, bool *vhd, struct error *err)
 {
-	AUTO(blockdev_unref) struct blockdev *bd = file_open(path, err);
+	AUTO(blockdev_unref) struct blockdev *bd = source;
 	enum image_format format;
 	struct vhd_footer footer;
 
-	if (!bd || image_probe(bd, path, &format, &footer, err) < 0)
+	if (!bd || image_probe(bd, name, &format, &footer, err) < 0)
 		return NULL;
 	*vhd = format == IMAGE_VHD_FIXED;
 	return TAKE(bd);
+}
+
+struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err)
+{
+	return disk_source_probe(file_open(path, err), path, vhd, err);
 }
 
 static void disk_free(struct disk *d)

@@ -45,6 +45,8 @@ enum disk_state { DISK_PLAIN, DISK_OPEN, DISK_LOCKED, DISK_DAMAGED, DISK_UNSUPPO
  * *vhd is set when the source carries a VHD footer (the returned device then
  * still includes it). */
 struct blockdev *disk_source_open(const char *path, bool *vhd, struct error *err);
+/* The same of a source that is open already; takes it, NULL is handed on. */
+struct blockdev *disk_source_probe(struct blockdev *source, const char *name, bool *vhd, struct error *err);
 
 /* Takes source on success and failure.  keys is borrowed until
  * disk_forget_keys(); NULL: none.  A key that does not open a volume is no failure here:
