@@ -17,12 +17,14 @@
 
 #define DISKS_MAX 64u
 #define CONFIG_MAX (512u << 10)
+#define FETCHED_BYTES (16u << 20)	/* of disks behind URLs, kept: all is read once */
 
 struct job {
 	const struct invocation *in;
 	struct backup_disk disk[DISKS_MAX];
 	char name[DISKS_MAX][64];
 	size_t n;
+	struct source_opening source;	/* of disks behind URLs */
 	struct keyring *keys;		/* NULL: none was named */
 	struct keystores *stores;	/* for Key Vault's backup blobs; NULL: none was named */
 	struct audit *audit;
@@ -43,6 +45,7 @@ static void job_clear(struct job *j)
 {
 	for (size_t i = 0; i < j->n; i++)
 		blockdev_unref(j->disk[i].source);
+	source_opening_close(&j->source);
 	keyring_free(j->keys);
 	audit_close(j->audit);
 	keystores_free(j->stores);
@@ -62,14 +65,14 @@ static int add_disk(struct job *j, const char *text, struct error *err)
 	if (j->n == DISKS_MAX)
 		return error_set(err, EINVAL, "more than %u disks", DISKS_MAX);
 	snprintf(j->name[j->n], sizeof(j->name[0]), "%.*s", (int)(equals - text), text);
-	d->source = disk_source_open(equals + 1, &d->vhd, err);
+	d->source = source_open(&j->source, equals + 1, j->in->options, &d->vhd, err);
 	if (!d->source) {
 		if (!err->object[0])
 			error_object(err, "%s", equals + 1);
 		return -err->code;
 	}
 	d->name = j->name[j->n];
-	d->words = equals + 1;
+	d->words = source_words(d->source, equals + 1);
 	j->n++;
 	return 0;
 }
@@ -242,7 +245,7 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 
 static int run(const struct invocation *in)
 {
-	__attribute__((cleanup(job_clear))) struct job j = { .in = in };
+	__attribute__((cleanup(job_clear))) struct job j = { .in = in, .source.cache_bytes = FETCHED_BYTES };
 	AUTO(jval_free) struct jval *config = NULL;
 	AUTO(vault_free) struct vault *v = NULL;
 	struct backup_options opts = { .vm = in->operands[1], .progress = tell, .prove = prove, .arg = &j };

@@ -43,8 +43,7 @@ struct keyring *keyring_from_options(const struct options *o, struct error *err,
 	return r && keyring_add_stores(r, o, err, warning) == 0 ? TAKE(r) : NULL;
 }
 
-static struct disk *open_once(const char *spec, const struct options *o, struct keyring *keys,
-			      struct error *err)
+static struct disk *open_once(struct opening *op, const char *spec, const struct options *o, struct error *err)
 {
 	const char *headers[16];
 	struct disk_options opts = {
@@ -64,8 +63,8 @@ static struct disk *open_once(const char *spec, const struct options *o, struct 
 			return error_null(err, EINVAL, "more than 16 headers");
 		headers[opts.n_headers++] = header;
 	}
-	source = audit ? disk_source_open(spec, &vhd, err) : NULL;
-	return source ? disk_open(source, vhd, keys, &opts, err) : NULL;
+	source = audit ? source_open(&op->source, spec, o, &vhd, err) : NULL;
+	return source ? disk_open(source, vhd, op->keys, &opts, err) : NULL;
 }
 
 /* Ask for what opens the volume until it does.  0; 1: go on with it locked;
@@ -86,7 +85,7 @@ static int ask(struct opening *op, const char *spec, const struct options *o,
 		rc = keyring_add_secret(op->keys, kind, "the typed password", s, err);
 		if (rc)
 			return rc;
-		d = open_once(spec, o, op->keys, err);
+		d = open_once(op, spec, o, err);
 		if (!d)
 			return -err->code;
 		disk_unref(op->disk);
@@ -112,7 +111,7 @@ static int open_with_keys(struct opening *op, const char *spec, const struct opt
 	if (warning.code)
 		report_warning(report, &warning);
 	if (op->keys)
-		op->disk = open_once(spec, o, op->keys, err);
+		op->disk = open_once(op, spec, o, err);
 	return op->disk ? disk_check_keys(op->disk, err, locked) : -err->code;
 }
 
@@ -163,6 +162,7 @@ void opening_drop_keys(struct opening *op)
 void opening_close(struct opening *op)
 {
 	disk_unref(op->disk);
+	source_opening_close(&op->source);
 	keyring_free(op->keys);
 	op->disk = NULL;
 	op->keys = NULL;

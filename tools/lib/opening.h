@@ -11,6 +11,7 @@
 #include "fs/keys/keyring.h"
 #include "tools/lib/options.h"
 #include "tools/lib/report.h"
+#include "tools/lib/source_opening.h"
 
 /* All keys that the options of G_KEYS name.  NULL with words; *warning gets
  * words when a key came with something to mind. */
@@ -23,6 +24,7 @@ struct keyring *keyring_from_files(const struct options *o, struct error *err);
 struct opening {
 	struct keyring *keys;
 	struct disk *disk;
+	struct source_opening source;
 	bool warned;		/* a volume stays locked, and that was said */
 };
 

@@ -125,8 +125,8 @@ OPTION(POINT, "point", "POINT", G_MOUNT | G_EXPORT,
 
 /* Backups. */
 OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE | G_EXPORT | G_POINT,
-       "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD or block "
-       "device that it is; repeated for each")
+       "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD, block "
+       "device, blob or https address that it is; repeated for each")
 OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
        "keep the point until then, 2027-01-31T00:00:00Z, whatever a policy says")
 

@@ -8,7 +8,7 @@ static void take(struct spec_secrets *s, char *arg)
 {
 	char *scheme = strstr(arg, "://"), *query = scheme ? strchr(scheme, '?') : NULL;
 
-	if (!query || !strstr(query, "sig="))
+	if (!query || (!strncmp(query, "?snapshot=", 10) && !strchr(query, '&')))
 		return;
 	if (s->n < SPEC_SECRETS_MAX) {
 		s->spec[s->n] = arg;
@@ -28,22 +28,36 @@ void spec_secrets_take(struct spec_secrets *s, int argc, char **argv)
 		take(s, vault);
 }
 
+static bool has_signature(const struct secret *s)
+{
+	return memmem(secret_bytes(s), secret_len(s), "sig=", 4) != NULL;
+}
+
 void spec_secrets_warn(const struct spec_secrets *s, const struct report *report)
 {
 	struct error said = ERROR_INIT;
 
 	if (!s->n)
 		return;
-	error_set(&said, EPERM, "a SAS in an address stays in the shell's history, and others may have seen it");
+	error_set(&said, EPERM, "%s in an address stays in the shell's history, and others may have seen it",
+		  has_signature(s->sas[0]) ? "a SAS" : "what stands behind '?'");
 	error_object(&said, "%s", s->spec[0]);
 	error_next(&said, "put it into a file that only you can read, and name that: sas-file=FILE");
 	report_warning(report, &said);
 }
 
+/* "os=https://…", "--disk=os=https://…" and the address alone are the same. */
+static bool is_spec(const char *arg, const char *spec)
+{
+	size_t n = strlen(arg), len = strlen(spec);
+
+	return n >= len && !strcmp(arg + n - len, spec) && (n == len || arg[n - len - 1] == '=');
+}
+
 const struct secret *spec_secrets_find(const struct spec_secrets *s, const char *spec)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->spec[i], spec))
+		if (is_spec(s->spec[i], spec))
 			return s->sas[i];
 	return NULL;
 }

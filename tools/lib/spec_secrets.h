@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A SAS that somebody pasted into an address on the command line: moved to
+ * A SAS, or whatever else stands behind the '?' of an address on the command line: moved to
  * locked memory and wiped from the process's arguments, so that ps, the mount
  * table, logs and errors never show it.
  */
@@ -10,7 +10,7 @@
 #include "crypto/secret.h"
 #include "tools/lib/report.h"
 
-#define SPEC_SECRETS_MAX 4
+#define SPEC_SECRETS_MAX 128
 
 struct spec_secrets {
 	const char *spec[SPEC_SECRETS_MAX];	/* the address without its query: in argv, in environ */
@@ -18,8 +18,8 @@ struct spec_secrets {
 	size_t n;
 };
 
-/* Right after secret_process_init(): cut "?…sig=…" off all arguments, and off
- * $ADEBACKUP_VAULT. */
+/* Right after secret_process_init(): cut "?…" off all addresses among the arguments (but
+ * for "?snapshot=TIME"), and off $ADEBACKUP_VAULT. */
 void spec_secrets_take(struct spec_secrets *s, int argc, char **argv);
 
 /* Tell the user what is better, if there were any. */

@@ -35,12 +35,12 @@ static void name_image(struct spec_tree *s, const char *source)
 		 name);
 }
 
-/* A disk image's mount counts reads alone.  NULL is handed on. */
-static struct tree *show_stats(struct tree *t, struct error *err)
+/* A local image's mount counts reads alone.  NULL is handed on. */
+static struct tree *show_stats(const struct spec_tree *s, struct tree *t, struct error *err)
 {
-	static const struct mount_stats none;
+	const struct mount_stats stats = { .meter = s->opening.source.meter, .cache = s->opening.source.cache };
 
-	if (!t || mount_stats_show(t, &none, err) == 0)
+	if (!t || mount_stats_show(t, &stats, err) == 0)
 		return t;
 	tree_free(t);
 	return NULL;
@@ -65,7 +65,7 @@ static struct tree *image_tree(struct spec_tree *s, const struct spec *spec, con
 	if (!options_has(o, OPT_BEKVOLUME))	/* its files are the keys: they stay as long as it is shown */
 		opening_drop_keys(&s->opening);
 	view.bek = s->opening.keys;
-	return show_stats(populate_disk(s->opening.disk, &view, owner, err), err);
+	return show_stats(s, populate_disk(s->opening.disk, &view, owner, err), err);
 }
 
 struct tree *spec_tree_new(struct spec_tree *s, const struct spec *spec, struct error *err)

@@ -4,17 +4,18 @@
 
 #include <stdlib.h>
 
-struct store *store_from_options(const char *spec, bool create, const struct options *o, struct error *err)
+void store_reach_from(struct store_reach *r, const char *spec, const struct options *o)
 {
 	const char *bundle = getenv("AWS_CA_BUNDLE");
-	struct token_options token = {
+
+	r->token = (struct token_options){
 		.tenant = options_get(o, OPT_AZURE_TENANT),
 		.client_id = options_get(o, OPT_AZURE_CLIENT_ID),
 		.client_secret_file = options_get(o, OPT_AZURE_CLIENT_SECRET_FILE),
 		.client_cert_file = options_get(o, OPT_AZURE_CLIENT_CERT),
 		.authority = options_get(o, OPT_AZURE_AUTHORITY),
 	};
-	struct store_options so = {
+	r->store = (struct store_options){
 		.http = {
 			.ca_file = options_get(o, OPT_CA_FILE),
 			.allow_http = options_has(o, OPT_ALLOW_HTTP),
@@ -27,16 +28,22 @@ struct store *store_from_options(const char *spec, bool create, const struct opt
 		.sas_file = options_get(o, OPT_SAS_FILE),
 		.account_key_file = options_get(o, OPT_ACCOUNT_KEY_FILE),
 		.token_file = options_get(o, OPT_TOKEN_FILE),
-		.token = &token,
+		.token = &r->token,
 		.s3_credentials_file = options_get(o, OPT_S3_CREDENTIALS_FILE),
 		.s3_region = options_get(o, OPT_S3_REGION),
 	};
+	if (!r->store.http.ca_file && store_kind_of(spec) == STORE_S3 && bundle && *bundle)
+		r->store.http.ca_file = bundle;
+	if (r->store.http.max_requests > 1024)
+		r->store.http.max_requests = 1024;
+}
 
-	if (!so.http.ca_file && store_kind_of(spec) == STORE_S3 && bundle && *bundle)
-		so.http.ca_file = bundle;
-	if (so.http.max_requests > 1024)
-		so.http.max_requests = 1024;
-	return store_open_with(spec, create, &so, err);
+struct store *store_from_options(const char *spec, bool create, const struct options *o, struct error *err)
+{
+	struct store_reach r;
+
+	store_reach_from(&r, spec, o);
+	return store_open_with(spec, create, &r.store, err);
 }
 
 bool store_is_remote(const char *spec)

@@ -11,6 +11,10 @@
 #include "tools/lib/report.h"
 
 /* As store_open(). */
+/* How the options say that spec is reached; what they name is borrowed. */
+struct store_reach { struct store_options store; struct token_options token; };
+void store_reach_from(struct store_reach *r, const char *spec, const struct options *o);
+
 struct store *store_from_options(const char *spec, bool create, const struct options *o, struct error *err);
 
 /* Is it an address, and not a path? */
