@@ -225,6 +225,13 @@ static const struct disk_volume *first_closed(const struct disk *d)
 	return NULL;
 }
 
+bool disk_is_locked(const struct disk *d)
+{
+	const struct disk_volume *closed = first_closed(d);
+
+	return closed && closed->state == DISK_LOCKED;
+}
+
 static bool any_opened(const struct disk *d)
 {
 	for (size_t i = 0; i < d->n_vols; i++)

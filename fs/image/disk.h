@@ -64,6 +64,9 @@ void disk_unref(struct disk *d);
  * has something to mind. */
 int disk_check_keys(struct disk *d, struct error *err, struct error *warning);
 
+/* Has it a volume that no key opened? */
+bool disk_is_locked(const struct disk *d);
+
 /* What could be opened is open: the keys are not looked at again, and may be
  * freed.  disk_check_keys() comes before. */
 void disk_forget_keys(struct disk *d);

@@ -130,13 +130,18 @@ static void count_open(struct shown_point *p)
 
 static int open_disk(struct shown_disk *s, struct error *err)
 {
-	AUTO(keyring_free) struct keyring *own = s->at->keys ? NULL : shown_point_keyring(s->at, err);
+	struct error away = ERROR_INIT;
+	AUTO(keyring_free) struct keyring *own = s->at->keys ? NULL : shown_point_keyring(s->at, &away, err);
 	AUTO(disk_unref) struct disk *disk = NULL;
 
 	if (own || s->at->keys)
 		disk = unlock_disk(s, own ? own : s->at->keys, err);
 	if (!disk)
 		return err && err->code ? -err->code : -EIO;
+	if (away.code && disk_is_locked(disk) && !s->at->whole->view.options.partial) {
+		error_copy(err, &away);		/* the next look asks again */
+		return -away.code;
+	}
 	s->disk = disk;
 	if (s->at->whole->view.overlay && lay_overlay(s, s->at->point->disk[s->index].name, err) < 0) {
 		s->disk = NULL;
@@ -257,13 +262,14 @@ static int add_rebuild(struct node *folder, struct shown_point *p, struct error 
 static int fill_point(struct node *folder, struct error *err)
 {
 	struct shown_point *p = folder->ctx;
+	struct error away = ERROR_INIT;
 	size_t len = 0;
 	char *text;
 	int rc = p->point ? 0 : shown_point_read(p, err);
 
 	if (rc < 0)
 		return rc;
-	if (p->whole->view.bek_volume && !p->keys && !(p->keys = shown_point_keyring(p, err)))
+	if (p->whole->view.bek_volume && !p->keys && !(p->keys = shown_point_keyring(p, &away, err)))
 		return -ENOMEM;
 	text = vm_text(p->point, &len);
 	if (!tree_add_text(folder, "vm.json", text, len, err))

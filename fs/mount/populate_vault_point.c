@@ -43,38 +43,45 @@ int shown_point_read(struct shown_point *p, struct error *err)
 	return rc;
 }
 
+/* A failure of the keys is logged; one that another try may heal is handed on. */
+static void note(const struct shown_point *p, int rc, const struct error *why, struct error *away)
+{
+	if (rc < 0)
+		log_warning("%s: %s", p->name->object, why->text);
+	if (rc == -EHOSTUNREACH || rc == -ETIMEDOUT)
+		error_copy(away, why);
+}
+
 /* What the capsule does not have the key stores may. */
-static void ask_stores(const struct shown_point *p, struct keyring *keys)
+static void ask_stores(const struct shown_point *p, struct keyring *keys, struct error *away)
 {
 	const struct vault_view *view = &p->whole->view;
 	struct error why = ERROR_INIT, warning = ERROR_INIT;
 
-	if (azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->options.audit, keys, &why, &warning) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
+	note(p, azure_find_point_keys(p->point->vm_config, p->point->vm, view->stores, view->options.audit, keys, &why,
+				      &warning), &why, away);
 	if (warning.code)
 		log_warning("%s: %s", p->name->object, warning.text);
 }
 
 /* Of the capsule and of the key stores.  What does not open is no reason to
  * keep the point from the user's own keys. */
-static void add_own_keys(struct shown_point *p, struct keyring *keys)
+static void add_own_keys(struct shown_point *p, struct keyring *keys, struct error *away)
 {
 	const struct vault_view *view = &p->whole->view;
 	struct capsule_opener with = { .ring = vault_ring(view->vault), .private_key = vault_private_key(view->vault),
 				       .stores = view->stores, .audit = view->options.audit };
 	struct error why = ERROR_INIT;
 
-	if (view->fetch_keys && view->fetch_keys(view->fetch_arg, keys, &why) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
-	if (capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
-	if (capsule_unwrap(&with, p->point->id, p->point->capsule, keys, &why) < 0)
-		log_warning("%s: %s", p->name->object, why.text);
-	if (view->stores && keystores_count(view->stores) && !keyring_count(keys))
-		ask_stores(p, keys);
+	if (view->fetch_keys)
+		note(p, view->fetch_keys(view->fetch_arg, keys, &why), &why, away);
+	note(p, capsule_open(vault_ring(view->vault), p->point->id, p->point->capsule, keys, &why), &why, away);
+	note(p, capsule_unwrap(&with, p->point->id, p->point->capsule, keys, &why), &why, away);
+	if (view->stores && keystores_count(view->stores) && !keyring_count(keys) && !away->code)
+		ask_stores(p, keys, away);
 }
 
-struct keyring *shown_point_keyring(struct shown_point *p, struct error *err)
+struct keyring *shown_point_keyring(struct shown_point *p, struct error *away, struct error *err)
 {
 	const struct vault_view *view = &p->whole->view;
 	AUTO(keyring_free) struct keyring *keys = keyring_new();
@@ -83,6 +90,6 @@ struct keyring *shown_point_keyring(struct shown_point *p, struct error *err)
 		return error_null(err, ENOMEM, "out of memory");
 	if (view->keys && keyring_add_all(keys, view->keys, err) < 0)
 		return NULL;
-	add_own_keys(p, keys);
+	add_own_keys(p, keys, away);
 	return TAKE(keys);
 }

@@ -46,7 +46,7 @@ struct shown_disk {
 /* Read the point and note this reader.  0 or -errno with words. */
 int shown_point_read(struct shown_point *p, struct error *err);
 /* The user's keys, those of the capsule and of the key stores, got anew each
- * time.  NULL: ENOMEM. */
-struct keyring *shown_point_keyring(struct shown_point *p, struct error *err);
+ * time.  *away: words when a key store could not be reached.  NULL: ENOMEM. */
+struct keyring *shown_point_keyring(struct shown_point *p, struct error *away, struct error *err);
 
 #endif
