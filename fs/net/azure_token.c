@@ -34,6 +34,8 @@ struct token_source {
 static const struct { size_t at; const char *env; } strings[] = {
 	{ offsetof(struct token_options, tenant), "AZURE_TENANT_ID" },
 	{ offsetof(struct token_options, client_id), "AZURE_CLIENT_ID" },
+	{ offsetof(struct token_options, object_id), NULL },
+	{ offsetof(struct token_options, resource_id), NULL },
 	{ offsetof(struct token_options, client_secret_file), NULL },
 	{ offsetof(struct token_options, client_cert_file), "AZURE_CLIENT_CERTIFICATE_PATH" },
 	{ offsetof(struct token_options, federated_token_file), "AZURE_FEDERATED_TOKEN_FILE" },
@@ -49,11 +51,23 @@ static const char **field(struct token_options *o, size_t i)
 	return (const char **)((char *)o + strings[i].at);
 }
 
+static int check_identity(const struct token_options *o, struct error *err)
+{
+	if (!o || (o->client_id != NULL) + (o->object_id != NULL) + (o->resource_id != NULL) <= 1)
+		return 0;
+	error_set(err, EINVAL, "an identity is named twice");
+	error_next(err, "name it by one of client id, object id and resource id");
+	return -EINVAL;
+}
+
 struct token_source *token_source_new(const struct token_options *o, struct http *http,
 				      struct error *err)
 {
-	struct token_source *t = calloc(1, sizeof(*t));
+	struct token_source *t;
 
+	if (check_identity(o, err))
+		return NULL;
+	t = calloc(1, sizeof(*t));
 	if (!t)
 		return error_null(err, ENOMEM, "no memory");
 	pthread_mutex_init(&t->lock, NULL);
@@ -237,23 +251,34 @@ static int by_client(struct token_source *t, const char *resource, const char *a
 	return fetch(t, &rq, token, life, err);
 }
 
+/* Which of a VM's identities, as the metadata service's API names it ("&…");
+ * malloc'ed, empty: its own.  NULL: no memory. */
+static char *identity_query(const struct token_options *o)
+{
+	const char *id = o->object_id ? o->object_id : o->resource_id ? o->resource_id : o->client_id;
+	const char *name = o->object_id ? "object_id" : o->resource_id ? "msi_res_id" : "client_id";
+	AUTO(free) char *escaped = id ? url_escape(id) : NULL;
+	char *out = NULL;
+
+	if (!id)
+		return strdup("");
+	return escaped && asprintf(&out, "&%s=%s", name, escaped) > 0 ? out : NULL;
+}
+
 static int by_managed_identity(struct token_source *t, const char *resource, struct secret **token,
 			       int64_t *life, struct error *err)
 {
 	static const char *const headers[] = { "Metadata: true" };
 	AUTO(free) char *res = url_escape(resource);
-	AUTO(free) char *id = t->o.client_id ? url_escape(t->o.client_id) : NULL;
+	AUTO(free) char *id = identity_query(&t->o), *url = NULL;
 	struct http_request rq = { .headers = headers, .n_headers = 1, .link_local = true,
 				   .retry_not_found = true, .deadline_ms = t->o.deadline_ms,
 				   .secret_body = true };
-	char url[1200];
 	int rc;
 
-	if (!res)
+	if (!res || !id || asprintf(&url, "%s/metadata/identity/oauth2/token?api-version=2018-02-01&resource=%s%s",
+				    t->o.identity_endpoint ? t->o.identity_endpoint : IMDS, res, id) < 0)
 		return error_set(err, ENOMEM, "no memory");
-	snprintf(url, sizeof(url), "%.300s/metadata/identity/oauth2/token?api-version=2018-02-01&resource=%.400s%s%.200s",
-		 t->o.identity_endpoint ? t->o.identity_endpoint : IMDS, res, id ? "&client_id=" : "",
-		 id ? id : "");
 	rq.url = url;
 	rc = fetch(t, &rq, token, life, err);
 	if (rc == -EHOSTUNREACH || rc == -ETIMEDOUT)
@@ -287,7 +312,7 @@ static int get_new(struct token_source *t, const char *resource, const char *aut
 {
 	if (t->o.token_file || t->o.token_command)
 		return by_text(t, token, life, err);
-	if (t->o.client_id && (t->o.client_secret_file || t->o.client_cert_file ||
+	if (t->o.client_id && !t->o.object_id && !t->o.resource_id && (t->o.client_secret_file || t->o.client_cert_file ||
 			       t->o.federated_token_file || getenv("AZURE_CLIENT_SECRET")))
 		return by_client(t, resource, authority, tenant, token, life, err);
 	return by_managed_identity(t, resource, token, life, err);

@@ -23,6 +23,7 @@
 
 struct token_options {
 	const char *tenant, *client_id;		/* NULL: environment, then the challenge's tenant */
+	const char *object_id, *resource_id;	/* a managed identity by these instead; NULL: by client_id, or the VM's own */
 	const char *client_secret_file;
 	const char *client_cert_file;		/* PEM with key and certificate */
 	const char *federated_token_file;
@@ -36,7 +37,8 @@ struct token_options {
 
 struct token_source;
 
-/* o is copied, NULL: all from the environment; http is borrowed. */
+/* o is copied, NULL: all from the environment; http is borrowed.  NULL: EINVAL
+ * (an identity named twice), ENOMEM. */
 struct token_source *token_source_new(const struct token_options *o, struct http *http,
 				      struct error *err);
 void token_source_free(struct token_source *t);

@@ -3,8 +3,10 @@
 # For tests that need a Key Vault: starts tests/fake/keyvault, which ends with the test.
 #	. "$(dirname "$0")/keyvault.sh"
 # Afterwards: $KV (https://tests.vault.fake.localhost:PORT), $KV_OPTS (mount options of an
-# application that may do all), control JSON (play the administrator).
-"$ROOT/tests/fake/keyvault" "$T/kv" 2>"$T/kv.log" &
+# application that may do all), control JSON (play the administrator). KV_IMDS, an address: the metadata service answers there
+# too, at port 80.
+# shellcheck disable=SC2086	# none, or one word
+"$ROOT/tests/fake/keyvault" "$T/kv" ${KV_IMDS:-} 2>"$T/kv.log" &
 defer kill $!
 wait_for 20 test -s "$T/kv/port"
 KV_PORT=$(cat "$T/kv/port")

@@ -16,6 +16,8 @@ void keystore_options_from(const struct options *o, struct token_options *token,
 	*token = (struct token_options){
 		.tenant = options_get(o, OPT_AZURE_TENANT),
 		.client_id = options_get(o, OPT_AZURE_CLIENT_ID),
+		.object_id = options_get(o, OPT_AZURE_OBJECT_ID),
+		.resource_id = options_get(o, OPT_AZURE_RESOURCE_ID),
 		.client_secret_file = options_get(o, OPT_AZURE_CLIENT_SECRET_FILE),
 		.client_cert_file = options_get(o, OPT_AZURE_CLIENT_CERT),
 		.token_file = options_get(o, OPT_AZURE_TOKEN_FILE),

@@ -38,6 +38,10 @@ OPTION(CA_FILE, "ca-file", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_
 OPTION(AZURE_TENANT, "azure-tenant", "ID", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE, "the tenant to sign in to")
 OPTION(AZURE_CLIENT_ID, "azure-client-id", "ID", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "the application, or the managed identity, to sign in as")
+OPTION(AZURE_OBJECT_ID, "azure-object-id", "ID", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+       "the managed identity to sign in as, by its object id")
+OPTION(AZURE_RESOURCE_ID, "azure-resource-id", "ID", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
+       "the same by its resource id, /subscriptions/…")
 OPTION(AZURE_CLIENT_SECRET_FILE, "azure-client-secret-file", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,
        "its secret")
 OPTION(AZURE_CLIENT_CERT, "azure-client-cert", "FILE", G_STORES | G_KEYS | G_KEYSTORE | G_VAULT | G_STORE,

@@ -11,6 +11,8 @@ void store_reach_from(struct store_reach *r, const char *spec, const struct opti
 	r->token = (struct token_options){
 		.tenant = options_get(o, OPT_AZURE_TENANT),
 		.client_id = options_get(o, OPT_AZURE_CLIENT_ID),
+		.object_id = options_get(o, OPT_AZURE_OBJECT_ID),
+		.resource_id = options_get(o, OPT_AZURE_RESOURCE_ID),
 		.client_secret_file = options_get(o, OPT_AZURE_CLIENT_SECRET_FILE),
 		.client_cert_file = options_get(o, OPT_AZURE_CLIENT_CERT),
 		.authority = options_get(o, OPT_AZURE_AUTHORITY),
