@@ -116,6 +116,8 @@ int adapt_initramfs(const struct adapt *a, uint8_t **out, size_t *len)
 	cpio_add_text(c, OURS, late);
 	cpio_add_text(c, "conf/param.conf", script);
 	cpio_add_text(c, "etc/conf.d/adebackup.conf", script);
+	if (a->decrypted)
+		cpio_add_text(c, "etc/cmdline.d/90-adebackup.conf", "rd.ade=0\n");
 	return cpio_finish(c, out, len);
 }
 
@@ -143,6 +145,8 @@ char *adapt_describe(const struct adapt *a)
 	}
 	for (size_t i = 0; i < a->n_volumes; i++)
 		describe_volume(f, &a->volume[i]);
+	if (a->decrypted)
+		fputs("rd.ade=0 for dracut: there is no volume to open\n", f);
 	bad = ferror(f) != 0;
 	if (!fclose(f) && !bad)
 		return text;

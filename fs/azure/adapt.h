@@ -31,6 +31,7 @@ struct adapt {
 	const struct machine *machine;
 	struct adapt_volume volume[ADAPT_VOLUMES_MAX];
 	size_t n_volumes;
+	bool decrypted;			/* nothing is left for the guest to open: ADE's dracut module is told so */
 };
 
 /* A name that a mapping can have, and that means nothing to udev or a shell. */

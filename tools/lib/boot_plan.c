@@ -303,6 +303,7 @@ int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const
 	*p = (struct boot_plan){ .decrypted = options_has(o, OPT_DECRYPTED), .bek_fd = -1 };
 	machine_init(&p->machine, name, MACHINE_LINUX, MACHINE_GEN1);
 	p->adapt.machine = &p->machine;
+	p->adapt.decrypted = p->decrypted;
 	rc = disk_dir_each(dir, add_disk, &g, err);
 	if (!rc && !p->os_image[0])
 		rc = error_set(err, EINVAL, "there is no OS disk to start from");

@@ -30,17 +30,6 @@ static const struct way *way_for(const char *holds)
 	return NULL;
 }
 
-/* The last line that says something: programs name the verdict there. */
-static void last_line(const struct program_end *end, char *out, size_t size)
-{
-	char *at = end->said, *line;
-
-	snprintf(out, size, "no reason given");
-	while ((line = strsep(&at, "\n")))
-		if (line[strspn(line, " \t\r*")])
-			snprintf(out, size, "%s", line + strspn(line, " \t\r*"));
-}
-
 static void run_way(const struct way *w, const char *path, struct drill_check *c)
 {
 	const char *argv[5] = { 0 };
@@ -56,7 +45,7 @@ static void run_way(const struct way *w, const char *path, struct drill_check *c
 		snprintf(c->words, sizeof(c->words), "%.199s", why.text);
 	} else {
 		c->result = end.code >= w->damaged_from ? DRILL_DAMAGED : DRILL_CLEAN;
-		last_line(&end, c->words, sizeof(c->words));
+		program_last_line(&end, c->words, sizeof(c->words));
 	}
 	free(end.said);
 }

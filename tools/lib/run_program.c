@@ -98,3 +98,14 @@ void program_first_line(const struct program_end *end, char *line, size_t size)
 	if (!*line)
 		snprintf(line, size, "no reason given");
 }
+
+void program_last_line(const struct program_end *end, char *line, size_t size)
+{
+	AUTO(free) char *said = strdup(end->said ? end->said : "");
+	char *at = said, *l;
+
+	snprintf(line, size, "no reason given");
+	while ((l = strsep(&at, "\n")))
+		if (l[strspn(l, " \t\r*")])
+			snprintf(line, size, "%s", l + strspn(l, " \t\r*"));
+}

@@ -21,4 +21,7 @@ int program_run(const char *const argv[], const char *input, const char *package
 /* The first line of what it said, cut to fit; "no reason given" for none. */
 void program_first_line(const struct program_end *end, char *line, size_t size);
 
+/* The last that says something: many programs name their verdict there. */
+void program_last_line(const struct program_end *end, char *line, size_t size);
+
 #endif
