@@ -198,14 +198,31 @@ expect_status 3 "$A" boot "$T/n" --dry-run
 grep -q 'no boot loader configuration' "$T/err" || fail "$(cat "$T/err")"
 look "$T/n" --no-adapt
 
-say "killed, it leaves no QEMU behind"
-"$A" boot "$T/d" --json --serial-log "$T/log2" >"$T/json" 2>"$T/err" </dev/null &
-pid=$!
-wait_for 60 grep -qa 'hello from the boot sector' "$T/log2" || fail "it does not start"
-qemu=$(pgrep -P "$pid" -f '^qemu-system') || fail "no QEMU"
-folder=$(tr '\0' '\n' <"/proc/$qemu/cmdline" | sed -n 's|^unix:\(/run/adebackup/boot-[^/]*\)/.*|\1|p')
-kill -KILL "$pid"
-wait "$pid" || true
-wait_for 20 sh -c "! kill -0 $qemu 2>/dev/null" || { kill -KILL "$qemu"; fail "QEMU runs on"; }
-umount -l "$folder/mnt"
-rm -r "$folder"
+# run_and_kill: a boot that is killed; $folder is what it leaves
+run_and_kill() {
+	rm -f "$T/log2"
+	"$A" boot "$T/d" --json --serial-log "$T/log2" >"$T/json" 2>"$T/err" </dev/null &
+	local pid=$! qemu
+	wait_for 60 grep -qa 'hello from the boot sector' "$T/log2" || { kill "$pid"; fail "it does not start"; }
+	qemu=$(pgrep -P "$pid" -f '^qemu-system') || { kill "$pid"; fail "no QEMU"; }
+	left=$folder
+	folder=$(tr '\0' '\n' <"/proc/$qemu/cmdline" | sed -n 's|^unix:\(/run/adebackup/boot-[^/]*\)/.*|\1|p')
+	"$A" mounts >"$T/mounts" 2>&1
+	kill -KILL "$pid"
+	wait "$pid" || true
+	wait_for 20 sh -c "! kill -0 $qemu 2>/dev/null" || { kill -KILL "$qemu"; fail "QEMU runs on"; }
+	grep -q "$folder/mnt" /proc/mounts || fail "it leaves no dead mount: the next checks would check nothing"
+	sleep 3	# a folder as young as that may be of one that just begins
+}
+
+say "killed, it leaves no QEMU behind; its mount goes with the next boot, while a running one keeps its own"
+run_and_kill
+run_and_kill
+[ ! -e "$left" ] || fail "$left is still there"
+grep -q "^$folder/mnt" "$T/mounts" || fail "mounts took it from a boot that ran: $(cat "$T/mounts")"
+
+say "or with the next mounts"
+"$A" mounts >"$T/mounts" 2>&1 || fail "$(cat "$T/mounts")"
+grep -q "$folder" "$T/mounts" && fail "it is still there: $(cat "$T/mounts")"
+grep -q cleared: "$T/mounts" || fail "$(cat "$T/mounts")"
+[ ! -e "$folder" ] || fail "$folder is still there"

@@ -66,3 +66,19 @@ say "a time limit, a missing key, a wrong operand"
 drill 1 "$T/os.raw" --expect "never said" --timeout 4
 is '.drill.reason | test("--timeout")'
 expect_status 13 "$A" boot "$T/os.raw" --no-adapt --drill
+
+say "a disk that does not open: the report says so, and its exit status what is missing"
+drill_fails() {
+	expect_status "$1" "$A" boot "$2" --no-adapt --drill --json --report "$T/f.html" "${@:4}"
+	is ".drill.passed == false and .drill.stage == \"not started\" and .error.code == $1"
+	jq -e --arg why "$3" '.drill.reason | test($why)' "$T/out" >/dev/null || fail "$(cat "$T/out")"
+	grep -q 'FAILED' "$T/f.html" || fail "the page does not say so"
+	grep -qE "$3" "$T/f.html" || fail "no reason on the page"
+	rm "$T/f.html"
+}
+drill_fails 13 "$T/os.raw" "no key opens"
+drill_fails 13 "$T/os.raw" "locked|key" --decrypted
+mkdir "$T/wrong"
+head -c 127 /dev/urandom | base64 -w0 >"$T/wrong/LinuxPassPhraseFileName"
+drill_fails 12 "$T/os.raw" "key" --keys "$T/wrong"
+drill_fails 10 "$T/not-there.raw" "not-there"

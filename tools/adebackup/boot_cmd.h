@@ -11,6 +11,7 @@
 
 struct boot {
 	const struct invocation *in;
+	struct report report;		/* in's, with what a failed drill tells beside its error */
 	struct boot_state state;
 	struct boot_plan plan;
 	struct guest guest;
@@ -31,5 +32,8 @@ json_t *boot_timing(const struct boot *b);
 
 /* Start it, see how far it comes, tell. */
 int boot_drill(struct boot *b, const struct qemu_command *c, json_t *result, struct error *err);
+
+/* A drill whose VM could not be started: the report, and b->report.beside. */
+void boot_drill_failed(struct boot *b, const struct error *why);
 
 #endif

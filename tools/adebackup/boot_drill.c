@@ -70,16 +70,27 @@ static void take_picture(struct boot *b)
 	b->drill->screen_len = n > 0 ? (size_t)n : 0;
 }
 
+/* Of the machine that was started; of one that was not, what was asked for. */
+static json_t *about_it(const struct boot *b)
+{
+	const struct machine *m = &b->plan.machine;
+	json_t *about = json_pack("{s:s, s:s, s:s}", "VM", m->name[0] ? m->name : b->name, "source", b->in->operands[0],
+				  "point", b->in->n_operands == 2 ? b->in->operands[1] : "");
+
+	if (!b->started)
+		return about;
+	json_object_set_new(about, "generation", json_integer(m->generation));
+	json_object_set_new(about, "disks", json_string(b->plan.decrypted ? "decrypted"
+							: b->plan.encrypted ? "encrypted" : "plain"));
+	json_object_set_new(about, "accelerator", json_string(b->plan.accel == QEMU_KVM ? "KVM" : "emulation"));
+	json_object_set_new(about, "milliseconds to QEMU's start", json_integer((json_int_t)(b->started - b->began)));
+	return about;
+}
+
 static int write_report(const struct boot *b, struct error *err)
 {
 	const char *path = options_get(b->in->options, OPT_REPORT);
-	const struct machine *m = &b->plan.machine;
-	AUTO(json_decref) json_t *about = path ? json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:s, s:I}", "VM", m->name, "source", b->in->operands[0], "point",
-		b->in->n_operands == 2 ? b->in->operands[1] : "", "generation", (int)m->generation, "disks",
-		b->plan.decrypted ? "decrypted" : b->plan.encrypted ? "encrypted" : "plain", "accelerator",
-		b->plan.accel == QEMU_KVM ? "KVM" : "emulation", "milliseconds to QEMU's start",
-		(json_int_t)(b->started - b->began)) : NULL;
+	AUTO(json_decref) json_t *about = path ? about_it(b) : NULL;
 
 	if (!path)
 		return 0;
@@ -101,6 +112,23 @@ static void tell(const struct boot *b)
 	if (d->reached_ms)
 		printf("  up after %llu.%llu s\n", (unsigned long long)d->reached_ms / 1000,
 		       (unsigned long long)d->reached_ms % 1000 / 100);
+}
+
+void boot_drill_failed(struct boot *b, const struct error *why)
+{
+	bool named = !why->object[0] || strstr(why->text, why->object);
+	struct drill *d = b->drill;
+	struct error err = ERROR_INIT;
+
+	if (b->started)
+		return;		/* QEMU ran: what failed is the telling */
+	d->passed = false;
+	snprintf(d->stage, sizeof(d->stage), "not started");
+	snprintf(d->reason, sizeof(d->reason), "the VM was not started: %.300s%s%.400s%s%.250s", named ? "" : why->object,
+		 named ? "" : ": ", why->text, why->next[0] ? "; " : "", why->next);
+	if (write_report(b, &err))
+		report_warning(&b->report, &err);
+	b->report.beside = json_pack("{s:o}", "drill", drill_json(d));
 }
 
 int boot_drill(struct boot *b, const struct qemu_command *c, json_t *result, struct error *err)

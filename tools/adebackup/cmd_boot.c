@@ -307,6 +307,14 @@ static void on_ending(void *arg)
 	boot_plan_release(&b->plan);
 }
 
+static void on_failed(void *arg, const struct error *why)
+{
+	struct boot *b = arg;
+
+	if (b->drill)
+		boot_drill_failed(b, why);
+}
+
 /* What is written goes to a file that is kept, or to one without a name. */
 static int choose_overlay(const struct boot *b, struct error *err)
 {
@@ -351,10 +359,10 @@ static int begin(struct boot *b, struct error *err)
 static int run(const struct invocation *in)
 {
 	struct drill drill = { 0 };
-	struct boot b = { .in = in, .plan = { .bek_fd = -1 }, .guest = { .pid_fd = -1, .log_fd = -1 },
-			  .state = { .wake_fd = -1 }, .began = guest_clock_ms(),
+	struct boot b = { .in = in, .report = *in->report, .plan = { .bek_fd = -1 }, .guest = { .pid_fd = -1, .log_fd = -1 },
+			  .state = { .wake_fd = -1, .base_fd = -1 }, .began = guest_clock_ms(),
 			  .drill = options_has(in->options, OPT_DRILL) ? &drill : NULL };
-	const struct mount_hooks hooks = { .ready = on_ready, .ending = on_ending, .arg = &b };
+	const struct mount_hooks hooks = { .ready = on_ready, .failed = on_failed, .ending = on_ending, .arg = &b };
 	struct mount_request req = { .spec = in->operands[0], .options = in->options, .foreground = true,
 				     .at = in->n_operands == 2 ? in->operands[1] : NULL, .hooks = &hooks };
 	struct error err = ERROR_INIT;
@@ -364,10 +372,11 @@ static int run(const struct invocation *in)
 		code = report_error(in->report, &err);
 	} else {
 		req.dir = b.state.mount;
-		code = mounting_run(&req, in->report);
+		code = mounting_run(&req, &b.report);
 	}
 	boot_state_end(&b.state);
 	free(b.changes);
+	json_decref(b.report.beside);
 	drill_free(&drill);
 	return b.code && code != EXIT_OTHER ? b.code : code;
 }

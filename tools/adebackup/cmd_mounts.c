@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/mounttable.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/boot_state.h"
 #include "tools/lib/disk_dir.h"
 #include "tools/lib/mount_files.h"
+#include "tools/lib/private_dir.h"
 #include "tools/lib/size_text.h"
 
 #include <errno.h>
@@ -202,6 +204,7 @@ static json_t *describe_all(const struct mounttable *t, const char *root, bool m
 static int run(const struct invocation *in)
 {
 	struct error err = ERROR_INIT;
+	size_t left = private_dir_sweep(BOOT_DIR);
 	AUTO(free) char *root = in->n_operands ? mount_files_root(in->operands[0], &err) : NULL;
 	AUTO(mounttable_free) struct mounttable *t = err.code ? NULL : mounttable_read(&err);
 	AUTO(json_decref) json_t *list = NULL;
@@ -210,6 +213,8 @@ static int run(const struct invocation *in)
 
 	if (!t)
 		return report_error(in->report, &err);
+	if (left && !in->report->quiet)
+		fprintf(stderr, "cleared: %zu mount%s of a boot that was killed\n", left, left == 1 ? "" : "s");
 	list = describe_all(t, root, options_has(in->options, OPT_MAP));
 	if (in->report->json)
 		return report_result(in->report, json_pack("{s:O}", "mounts", list));
@@ -228,7 +233,7 @@ const struct command cmd_mounts = {
 	.summary = "what is mounted, from where, and with which volumes open",
 	.text = "Lists the mounts of adebackup and mount.adebackup on this machine: the folder, "
 		"the source, and how many encrypted volumes its keys opened. A mount whose "
-		"process has died is named as dead. Of mounts that you may look into it says what was "
+		"process has died is named as dead; what a boot that was killed left is cleared. Of mounts that you may look into it says what was "
 		"read and fetched, how long requests took, and with --map which parts of each disk. DIR: "
 		"only the mount that it lies in.",
 	.run = run,

@@ -72,9 +72,13 @@ static char *name(const char *base, const char *last)
 
 static int make_folders(struct boot_state *s, struct error *err)
 {
-	s->base = private_dir_any("boot", err);
+	private_dir_sweep(BOOT_DIR);
+	s->base = private_dir_any(BOOT_DIR, err);
 	if (!s->base)
 		return -err->code;
+	s->base_fd = private_dir_own(s->base, err);
+	if (s->base_fd < 0)
+		return s->base_fd;
 	s->mount = name(s->base, "mnt");
 	s->work = name(s->base, "work");
 	s->qmp = name(s->base, "qmp");
@@ -93,7 +97,7 @@ int boot_state_begin(struct boot_state *s, struct error *err)
 	sigset_t signals;
 	int rc;
 
-	*s = (struct boot_state){ .wake_fd = eventfd(0, EFD_CLOEXEC) };
+	*s = (struct boot_state){ .wake_fd = eventfd(0, EFD_CLOEXEC), .base_fd = -1 };
 	rc = s->wake_fd < 0 ? error_set(err, errno, "eventfd: %s", strerror(errno)) : make_folders(s, err);
 	if (rc)
 		return rc;
@@ -124,6 +128,8 @@ void boot_state_end(struct boot_state *s)
 	remove_all(s);
 	if (s->wake_fd >= 0)
 		close(s->wake_fd);
+	if (s->base_fd >= 0)
+		close(s->base_fd);
 	free(s->base);
 	free(s->mount);
 	free(s->work);
@@ -131,5 +137,5 @@ void boot_state_end(struct boot_state *s)
 	free(s->serial);
 	free(s->vars);
 	free(s->screen);
-	*s = (struct boot_state){ .wake_fd = -1 };
+	*s = (struct boot_state){ .wake_fd = -1, .base_fd = -1 };
 }

@@ -14,8 +14,11 @@
 #include <stdbool.h>
 #include <termios.h>
 
+#define BOOT_DIR "boot"		/* use of the private folder (private_dir.h) */
+
 struct boot_state {
 	char *base;			/* the private folder */
+	int base_fd;			/* locked: it is ours as long as this process lives */
 	char *mount;			/* base/mnt */
 	char *work;			/* base/work: helpers' files */
 	char *qmp, *serial, *vars, *screen;	/* files in base: names alone */

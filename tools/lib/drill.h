@@ -30,7 +30,7 @@ struct drill {
 	struct drill_check check[DRILL_CHECKS_MAX];
 	size_t n_checks;
 	bool passed;
-	char reason[400];		/* why not; "": it passed */
+	char reason[1024];		/* why not; "": it passed */
 	char line[160];			/* what the guest said of it; "": nothing */
 	char stage[16];			/* how far the start came */
 	uint64_t loader_ms, kernel_ms, reached_ms;	/* after QEMU's start; 0: not seen */

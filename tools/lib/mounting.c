@@ -135,5 +135,7 @@ int mounting_run(const struct mount_request *req, const struct report *report)
 	if (rc > 0)
 		rc = serve(&j, &err);
 	spec_tree_close(&j.what);
+	if (rc && req->hooks && req->hooks->failed)
+		req->hooks->failed(req->hooks->arg, &err);
 	return rc ? report_error(report, &err) : end_code(&j);
 }

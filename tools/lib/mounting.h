@@ -14,10 +14,12 @@
  * ready: when the mount at `dir` answers, by a thread of its own.  It may add
  *	members to result, print for people, and set *warned (exit code 3).
  *	-errno with words takes the mount away again.
+ * failed (may be NULL): the mount, or ready, came to this error, which is told next.
  * ending: after ready was called, when nothing is served any more.
  */
 struct mount_hooks {
 	int (*ready)(void *arg, const char *dir, json_t *result, bool *warned, struct error *err);
+	void (*failed)(void *arg, const struct error *why);
 	void (*ending)(void *arg);
 	void *arg;
 };

@@ -31,16 +31,22 @@ char *private_dir_new(const char *use, struct error *err)
 	return TAKE(path);
 }
 
-char *private_dir_any(const char *use, struct error *err)
+const char *private_dir_base(void)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
+
+	if (!geteuid())
+		return BASE;
+	return base && *base == '/' && !access(base, W_OK) ? base : "/tmp";
+}
+
+char *private_dir_any(const char *use, struct error *err)
+{
 	char *path;
 
 	if (!geteuid())
 		return private_dir_new(use, err);
-	if (!base || *base != '/' || access(base, W_OK))
-		base = "/tmp";
-	if (asprintf(&path, "%s/adebackup-%s-XXXXXX", base, use) < 0)
+	if (asprintf(&path, "%s/adebackup-%s-XXXXXX", private_dir_base(), use) < 0)
 		return error_null(err, ENOMEM, "out of memory");
 	if (mkdtemp(path))
 		return path;

@@ -101,8 +101,12 @@ int report_result(const struct report *r, json_t *members)
 
 static void say_json(const struct report *r, const struct error *err, int code)
 {
-	report_result(r, json_pack("{s:{s:i,s:s,s:s,s:s}}", "error", "code", code,
-				   "object", err->object, "text", err->text, "next", err->next));
+	json_t *all = json_pack("{s:{s:i,s:s,s:s,s:s}}", "error", "code", code, "object", err->object, "text",
+				err->text, "next", err->next);
+
+	if (r->beside)
+		json_object_update_missing(all, r->beside);
+	report_result(r, all);
 }
 
 int report_error(const struct report *r, const struct error *err)

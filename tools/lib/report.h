@@ -30,6 +30,7 @@ struct report {
 	const char *command;	/* for JSON: "mount"; NULL: none */
 	bool json, quiet;
 	bool mount_bits;	/* exit codes for mount(8), ours in the message as [12] */
+	json_t *beside;		/* members that a failure's JSON has beside the error; borrowed, or NULL */
 };
 
 /* Say the error, if there is one; returns the exit code of the process. */
