@@ -17,6 +17,7 @@ $(COMPLETION): $(B)/adebackup
 	$(Q)$(B)/adebackup generate completion >$@.tmp && mv $@.tmp $@
 
 INSTALL := install
+UNIT_DIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: all	## PREFIX=/usr DESTDIR=…; mount(8) looks for helpers in /sbin and /usr/sbin only
 	$(INSTALL) -D -m 755 $(B)/adebackup $(DESTDIR)$(PREFIX)/bin/adebackup
 	$(INSTALL) -D -m 755 $(B)/mount.adebackup $(DESTDIR)$(PREFIX)/sbin/mount.adebackup
@@ -27,13 +28,18 @@ install: all	## PREFIX=/usr DESTDIR=…; mount(8) looks for helpers in /sbin and
 	$(INSTALL) -D -m 644 $(COMPLETION) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/adebackup
 	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/adebackup/README.md
 	$(INSTALL) -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/adebackup/copyright
+	$(INSTALL) -d $(UNIT_DIR)
+	sed 's|@BINDIR@|$(PREFIX)/bin|' tools/systemd/adebackup-run@.service.in >$(UNIT_DIR)/adebackup-run@.service
+	chmod 644 $(UNIT_DIR)/adebackup-run@.service
+	$(INSTALL) -m 644 tools/systemd/adebackup-run@.timer $(UNIT_DIR)/
 	$(if $(INSTALL_MORE),$(INSTALL_MORE))
 uninstall:	## what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/adebackup $(DESTDIR)$(PREFIX)/sbin/mount.adebackup \
 		$(DESTDIR)$(PREFIX)/sbin/mount.fuse.adebackup \
 		$(foreach page,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 		$(DESTDIR)$(PREFIX)/share/man/man8/mount.fuse.adebackup.8 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/adebackup
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/adebackup \
+		$(UNIT_DIR)/adebackup-run@.service $(UNIT_DIR)/adebackup-run@.timer
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/adebackup
 
 DEB_ARCH = $(shell dpkg --print-architecture)

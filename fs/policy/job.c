@@ -102,6 +102,8 @@ char *job_to_json(const struct job_record *j)
 		rc = rc ? rc : jval_set_u64_text(o, "left", (uint64_t)j->left);
 	rc = rc ? rc : jval_set_i64(o, "pid", j->pid);
 	rc = rc ? rc : jval_set_bool(o, "scheduled", j->scheduled);
+	if (j->died)
+		rc = rc ? rc : jval_set_bool(o, "died", true);
 	rc = rc ? rc : jval_set(o, "tasks", tasks_json(j));
 	rc = rc ? rc : jval_set(o, "warnings", warnings_json(j));
 	if (j->error.text[0])
@@ -207,6 +209,7 @@ static bool take_all(const struct jval *o, struct job_record *j)
 	take_text(o, "code", j->code, sizeof(j->code));
 	take_words(jval_get(o, "error"), &j->error);
 	j->scheduled = jval_bool(jval_get(o, "scheduled"), false);
+	j->died = jval_bool(jval_get(o, "died"), false);
 	j->pid = 0;
 	jval_i64(jval_get(o, "pid"), &j->pid);
 	if (!take_number(o, "left", &left))

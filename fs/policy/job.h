@@ -39,6 +39,7 @@ struct job_record {
 	char vm[128];			/* its name; may be empty */
 	char point[17];			/* that was made, or worked on; may be empty */
 	bool scheduled;			/* started by a policy, not by a person */
+	bool died;			/* FAILED: its process ended without a word */
 	int64_t begun, ended;		/* store time; ended 0: not yet */
 	int64_t seen;			/* store time of the newest record; job_list() sets these two */
 	bool open;			/* its last word is not there yet: it runs, or has died */
@@ -84,6 +85,20 @@ int job_list(struct vault *v, const char *vm_id, struct job_record **list, size_
  * commit any more; or that its point is there after all.  *j becomes what was
  * put, or what the job said itself meanwhile. */
 int job_settle(struct vault *v, struct job_record *j, struct error *err);
+
+/* What a VM's scheduled backups, or the vault's prunes, came to, as far as it matters for the next. */
+struct job_past {
+	char vm_id[VM_ID_TEXT];
+	int64_t done;		/* store time at which the last that worked, or was cancelled, began; 0: none */
+	int64_t failed, failed_begun;	/* ended and begun: the newest since then that failed; 0: none */
+	unsigned failures;	/* since then, one after the other */
+	bool died;		/* that newest one died */
+	bool running;		/* a backup is under way, scheduled or not */
+};
+
+/* Of all VMs that have jobs, by id.  As few records are read as will do. */
+int job_past_list(struct vault *v, struct job_past **list, size_t *n, struct error *err);
+const struct job_past *job_past_find(const struct job_past *list, size_t n, const char *vm_id);
 
 /* Ask it to stop.  -EALREADY: it has ended. */
 int job_cancel(struct vault *v, const struct job_record *j, struct error *err);

@@ -111,6 +111,7 @@ int job_listing_take(struct vault *v, const char *prefix, struct job_listing *l,
 void job_tell_dead(struct job_record *j, int64_t now)
 {
 	j->state = JOB_FAILED;
+	j->died = true;
 	j->ended = j->seen ? j->seen : now;
 	j->left = -1;
 	snprintf(j->code, sizeof(j->code), "%s", j->operation == JOB_BACKUP ? "BackUpOperationFailed" : "");

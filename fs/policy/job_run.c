@@ -148,29 +148,38 @@ static void *live(void *arg)
 	return NULL;
 }
 
-/* Only a backup keeps others out, and only from backups. */
-static int settle_others(struct vault *v, const struct job_run *r, struct error *err)
+/* A backup keeps others out of its VM, a prune that a policy starts other such prunes. */
+static bool keeps_out(const struct job_record *a, const struct job_record *b)
+{
+	return a->operation == b->operation &&
+	       (a->operation == JOB_BACKUP || (a->operation == JOB_PRUNE && a->scheduled && b->scheduled));
+}
+
+static int settle_others(struct vault *v, const struct job_run *r, int64_t slot, struct error *err)
 {
 	AUTO(free) struct job_record *list = NULL;
 	size_t n = 0;
 	int rc = 0;
 
-	if (r->job.operation != JOB_BACKUP)
+	if (!keeps_out(&r->job, &r->job))
 		return 0;
 	rc = job_list(v, r->job.vm_id, &list, &n, err);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		struct job_record *j = &list[i];
 		char id[JOB_ID_TEXT];
 
-		if (!j->open || j->operation != JOB_BACKUP)
+		if (!keeps_out(&r->job, j))
 			continue;
-		if (j->dead) {
+		if (j->dead)
 			rc = job_settle(v, j, err);
+		if (rc == 0 && slot && j->scheduled && j->begun >= slot && job_has_ended(j) && j->state != JOB_FAILED)
+			return error_set(err, EALREADY, "that backup has been made meanwhile");
+		if (!j->open || j->dead)
 			continue;
-		}
 		job_id(j, id);
-		error_set(err, EBUSY, "UserErrorBackupOperationInProgress: a backup of %.120s is under way, job %s (process %lld "
-			  "on %s)", r->job.vm, id, (long long)j->pid, j->host);
+		error_set(err, EBUSY, "%s of %.120s is under way, job %s (process %lld on %s)", j->operation == JOB_BACKUP ?
+			  "UserErrorBackupOperationInProgress: a backup" : "a prune", j->vm[0] ? j->vm : "the vault", id,
+			  (long long)j->pid, j->host);
 		error_next(err, "Wait for it, or stop it: adebackup jobs cancel VAULT %s.", id);
 		rc = -EBUSY;
 	}
@@ -190,7 +199,7 @@ static int highest(struct vault *v, const char *vm_id, uint64_t *number, struct 
 }
 
 /* Whoever gets a number saw all jobs of lower ones: two backups cannot both be the next. */
-static int claim(struct job_run *r, struct error *err)
+static int claim(struct job_run *r, int64_t slot, struct error *err)
 {
 	uint64_t number;
 	int rc = -EEXIST;
@@ -198,7 +207,7 @@ static int claim(struct job_run *r, struct error *err)
 	for (int i = 0; rc == -EEXIST && i < TRIES; i++) {
 		error_clear(err);
 		rc = highest(r->vault, r->job.vm_id, &number, err);
-		rc = rc < 0 ? rc : settle_others(r->vault, r, err);
+		rc = rc < 0 ? rc : settle_others(r->vault, r, slot, err);
 		if (rc < 0)
 			return rc;
 		r->job.number = number + 1;
@@ -256,7 +265,7 @@ struct job_run *job_run_begin(struct vault *v, const struct job_want *want, stru
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->stop, &attr);
 	pthread_condattr_destroy(&attr);
-	if (fill(r, want, err) < 0 || claim(r, err) < 0)
+	if (fill(r, want, err) < 0 || claim(r, want->scheduled ? want->slot : 0, err) < 0)
 		return NULL;
 	if (pthread_create(&r->thread, NULL, live, r))
 		return error_null(err, EAGAIN, "no thread can be started");
@@ -352,7 +361,8 @@ static void conclude(struct job_run *r, int rc, const struct error *err)
 	if (rc >= 0)
 		j->state = j->n_warnings ? JOB_WARNINGS : JOB_COMPLETED;
 	else
-		j->state = rc == -ECANCELED || rc == -EINTR ? JOB_CANCELLED : JOB_FAILED;
+		j->state = rc == -ECANCELED || (rc == -EINTR && !j->scheduled) ? JOB_CANCELLED : JOB_FAILED;
+	j->died = j->state == JOB_FAILED && rc == -EINTR;	/* nobody cancelled it: it is started again */
 	for (size_t i = 0; i < j->n_tasks; i++)
 		if (j->task[i].state == JOB_IN_PROGRESS) {
 			j->task[i].state = j->state == JOB_WARNINGS ? JOB_COMPLETED : j->state;

@@ -21,9 +21,11 @@ struct job_want {
 	const char *point;	/* NULL: none yet */
 	const char *task;	/* the first; borrowed for the call */
 	bool scheduled;
+	int64_t slot;		/* scheduled: the store time at which it was due */
 };
 
-/* NULL with words: EBUSY (backups: another one of that VM is under way), EACCES
+/* NULL with words: EALREADY (scheduled backups: one that was begun since that slot
+ * worked or was cancelled), EBUSY (backups: another one of that VM is under way), EACCES
  * and EROFS (the store takes no records), what else the store says.  Dead
  * backups of that VM are settled first. */
 struct job_run *job_run_begin(struct vault *v, const struct job_want *want, struct error *err);

@@ -116,6 +116,7 @@ static int find_point(struct vault *v, struct job_record *j, struct error *err)
 	rc = rc < 0 ? rc : store_list(vault_store(v), prefix, look_at, &s, err);
 	if (rc == 0 && s.point[0]) {
 		j->state = JOB_COMPLETED;
+		j->died = false;
 		snprintf(j->point, sizeof(j->point), "%s", s.point);
 		j->code[0] = j->error.text[0] = j->error.next[0] = '\0';
 		for (size_t i = 0; i < j->n_tasks; i++)

@@ -144,6 +144,9 @@ dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none
 "$A" backup "$V" web1 --vault-key "$K" --disk "os=$T/v2" -q
 json 0 diff "$V" web1@"$(jq -r .point "$T/out")" web1@latest --vault-key "$K"
 json 0 restore "$V" web1@latest --to "$T/restored" --vault-key "$K" --bek "$bek"
+"$B/tests/make/plant-service" "$V" "$K" items 90000 "protected=$T/v"
+json 0 run "$V" --vault-key "$K" --dry-run
+json 0 run "$V" --vault-key "$K" --no-prune
 json 3 backup "$V" unproven --vault-key "$K" --disk "os=$T/v" --password-file "$T/pass"
 json 13 restore "$V" unproven --to "$T/unopened" --vault-key "$K"
 json 0 'jobs list' "$V" --vault-key "$K"

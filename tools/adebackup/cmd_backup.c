@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/azure/settings.h"
-#include "fs/backup/proof.h"
-#include "fs/keys/keystore.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/backup_source.h"
 #include "tools/lib/jobs.h"
-#include "tools/lib/key_options.h"
-#include "tools/lib/opening.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/seen.h"
 #include "tools/lib/vault_opening.h"
@@ -15,20 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DISKS_MAX 64u
 #define CONFIG_MAX (512u << 10)
-#define FETCHED_BYTES (16u << 20)	/* of disks behind URLs, kept: all is read once */
 
 struct job {
 	const struct invocation *in;
-	struct backup_disk disk[DISKS_MAX];
-	char name[DISKS_MAX][64];
-	size_t n;
-	struct source_opening source;	/* of disks behind URLs */
-	struct keyring *keys;		/* NULL: none was named */
-	struct keystores *stores;	/* for Key Vault's backup blobs; NULL: none was named */
-	struct audit *audit;
-	struct disk_options options;
+	struct backup_disks disks;
+	struct backup_keys keys;
+	struct item item;		/* when no disk is named */
 	struct progress progress;
 	struct job_run *run;
 };
@@ -43,75 +33,29 @@ static void interrupt(int number)
 
 static void job_clear(struct job *j)
 {
-	for (size_t i = 0; i < j->n; i++)
-		blockdev_unref(j->disk[i].source);
-	source_opening_close(&j->source);
-	keyring_free(j->keys);
-	audit_close(j->audit);
-	keystores_free(j->stores);
+	backup_disks_clear(&j->disks);
+	backup_keys_clear(&j->keys);
+	item_clear(&j->item);
 }
 
-/* "os=/images/os.vhd" */
-static int add_disk(struct job *j, const char *text, struct error *err)
+/* Those that are named, or those of the protected item. */
+static int add_disks(struct job *j, struct vault *v, struct error *err)
 {
-	const char *equals = strchr(text, '=');
-	struct backup_disk *d = &j->disk[j->n];
+	struct error none = ERROR_INIT;
+	int rc;
 
-	if (!equals || equals == text || !equals[1] || equals - text >= 64) {
-		error_set(err, EINVAL, "a disk is named NAME=SOURCE, not %.80s", text);
-		error_next(err, "for instance --disk os=osdisk.vhd --disk lun0=data.vhd");
-		return -EINVAL;
+	if (options_has(j->in->options, OPT_DISK))
+		return backup_disks_from_options(&j->disks, j->in->options, err);
+	rc = item_get(v, j->in->operands[1], &j->item, &none);
+	if (rc == 0)
+		return backup_disks_from_item(&j->disks, &j->item, j->in->options, err);
+	if (rc != -ENOENT) {
+		error_copy(err, &none);
+		return rc;
 	}
-	if (j->n == DISKS_MAX)
-		return error_set(err, EINVAL, "more than %u disks", DISKS_MAX);
-	snprintf(j->name[j->n], sizeof(j->name[0]), "%.*s", (int)(equals - text), text);
-	d->source = source_open(&j->source, equals + 1, j->in->options, &d->vhd, err);
-	if (!d->source) {
-		if (!err->object[0])
-			error_object(err, "%s", equals + 1);
-		return -err->code;
-	}
-	d->name = j->name[j->n];
-	d->words = source_words(d->source, equals + 1);
-	j->n++;
-	return 0;
-}
-
-static int add_disks(struct job *j, struct error *err)
-{
-	const char *text;
-	int rc = 0;
-
-	for (size_t i = 0; !rc && (text = options_nth(j->in->options, OPT_DISK, i)); i++)
-		rc = add_disk(j, text, err);
-	if (!rc && !j->n) {
-		error_set(err, EINVAL, "which disks?");
-		error_next(err, "Name each: --disk os=SOURCE --disk lun0=SOURCE …");
-		return -EINVAL;
-	}
-	return rc;
-}
-
-static int take_keys(struct job *j, struct error *err)
-{
-	static const enum option_id keys[] = { OPT_BEK, OPT_KEYS, OPT_RECOVERY_PASSWORD_FILE, OPT_PASSWORD_FILE,
-					       OPT_KEYSTORE };
-	struct error warning = ERROR_INIT;
-	bool any = false;
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		any = any || options_has(j->in->options, keys[i]);
-	j->options.audit = j->audit = audit_from_options(j->in->options, err);
-	j->options.try_all_keys = options_has(j->in->options, OPT_TRY_ALL_KEYS);
-	j->options.max_kdf_memory = options_number(j->in->options, OPT_MAX_KDF_MEMORY, 0);
-	if (!j->audit || !any)
-		return -err->code;
-	j->keys = keyring_from_options(j->in->options, err, &warning);
-	if (warning.code)
-		report_warning(j->in->report, &warning);
-	if (j->keys && options_has(j->in->options, OPT_KEYSTORE))
-		j->stores = keystores_from_options(j->in->options, err);
-	return j->keys && !err->code ? 0 : -err->code;
+	error_set(err, EINVAL, "which disks? %.120s is no protected item", j->in->operands[1]);
+	error_next(err, "Name each: --disk os=SOURCE --disk lun0=SOURCE …, or protect the VM first.");
+	return -EINVAL;
 }
 
 static struct jval *read_config(const char *path, struct error *err)
@@ -166,9 +110,7 @@ static int tell(void *arg, const struct backup_progress *p)
 static int prove(void *arg, struct vault *v, struct point *p, struct error *err)
 {
 	struct job *j = arg;
-	struct proof_keys k = { .keys = j->keys, .options = &j->options, .disks = j->disk, .n_disks = j->n,
-				.stores = j->stores };
-	int rc = proof_make(&k, v, p, err);
+	int rc = backup_keys_prove(&j->keys, &j->disks, v, p, err);
 
 	return rc ? rc : job_run_look(j->run);
 }
@@ -193,7 +135,7 @@ static json_t *result_json(const struct point *p, const struct backup_result *r)
 static int finish(struct job *j, const struct vault *v, const struct point *p, const struct backup_result *r)
 {
 	char time[POINT_TIME_TEXT];
-	int code = j->keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
+	int code = j->keys.keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
 	struct error warning = ERROR_INIT;
 
 	point_time_text(p->time, time);
@@ -230,7 +172,7 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 	if (job_begin_for(v, &want, &j->run, err) < 0)
 		return report_error(j->in->report, err);
 	progress_begin(&j->progress, j->in->options, "backup");
-	rc = backup_run(v, j->disk, j->n, opts, &p, &result, err);
+	rc = backup_run(v, j->disks.disk, j->disks.n, opts, &p, &result, err);
 	progress_end(&j->progress);
 	if (interrupted && rc < 0) {
 		error_set(err, EINTR, "interrupted; nothing was committed");
@@ -239,13 +181,13 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 	if (rc == 0)
 		job_run_point(j->run, p->id);
 	code = rc == 0 ? finish(j, v, p, &result) : 0;
-	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, err);
+	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, NULL, err);
 	return rc < 0 ? report_error(j->in->report, err) : code;
 }
 
 static int run(const struct invocation *in)
 {
-	__attribute__((cleanup(job_clear))) struct job j = { .in = in, .source.cache_bytes = FETCHED_BYTES };
+	__attribute__((cleanup(job_clear))) struct job j = { .in = in };
 	AUTO(jval_free) struct jval *config = NULL;
 	AUTO(vault_free) struct vault *v = NULL;
 	struct backup_options opts = { .vm = in->operands[1], .progress = tell, .prove = prove, .arg = &j };
@@ -259,9 +201,11 @@ static int run(const struct invocation *in)
 	}
 	if (options_has(in->options, OPT_VM_CONFIG))
 		opts.vm_config = config = read_configs(in->options, &err);
-	if (err.code || add_disks(&j, &err) || take_keys(&j, &err) ||
-	    !(v = vault_from_options(in->operands[0], in->options, &err)))
+	if (err.code || backup_keys_from_options(&j.keys, in->options, in->report, &err) < 0 ||
+	    !(v = vault_from_options(in->operands[0], in->options, &err)) || add_disks(&j, v, &err) < 0)
 		return report_error(in->report, &err);
+	if (!opts.vm_config)
+		opts.vm_config = j.item.vm_config;
 	opts.threads = (unsigned)options_number(in->options, OPT_THREADS, 0);
 	return back_up(&j, v, &opts, &err);
 }
@@ -273,7 +217,8 @@ const struct command cmd_backup = {
 	.max = 2,
 	.summary = "store the disks of a VM as a recovery point",
 	.text = "Reads the disks of VM as they are stored, encrypted, and keeps them in VAULT as one "
-		"recovery point. Only what changed since the point before is stored. A backup that "
+		"recovery point: those of the protected item, or those that --disk names. Only what "
+		"changed since the point before is stored. A backup that "
 		"was cut is gone on with by the next.\n\n"
 		"With keys (--bek, --keys, --keystore …) it proves that the disks open: each volume is "
 		"unlocked and a file system must be seen. A point that could not be proven is kept, and "

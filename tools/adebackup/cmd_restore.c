@@ -284,7 +284,7 @@ static int run(const struct invocation *in)
 		next = point_next_disk(j.point, in->options, &i);
 		rc = restore_disk(&j, d, !next, &err);
 	}
-	rc = job_end_for(TAKE(j.run), in->options, in->report, rc, &err);
+	rc = job_end_for(TAKE(j.run), in->options, in->report, rc, NULL, &err);
 	if (rc < 0)
 		return report_error(in->report, &err);
 	point_time_text(j.point->time, time);

@@ -273,10 +273,10 @@ static int end(struct job *j, int rc, struct error *err)
 	struct error found = ERROR_INIT;
 
 	if (rc < 0 || !(j->damaged || j->unreachable))
-		return job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, err);
+		return job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, NULL, err);
 	error_set(&found, j->damaged ? EBADMSG : EIO, "%u faults were found", j->damaged + j->unreachable);
 	error_next(&found, "adebackup verify names them; what it does not name is sound. Back the VMs up again.");
-	job_end_for(TAKE(j->run), j->in->options, j->in->report, -found.code, &found);
+	job_end_for(TAKE(j->run), j->in->options, j->in->report, -found.code, NULL, &found);
 	return rc;
 }
 

@@ -42,7 +42,8 @@ static void tell_better(struct job_run *run, int rc, struct error *err)
 	}
 }
 
-int job_end_for(struct job_run *run, const struct options *o, const struct report *report, int rc, struct error *err)
+int job_end_for(struct job_run *run, const struct options *o, const struct report *report, int rc,
+		struct job_record *ended, struct error *err)
 {
 	const char *notify = options_get(o, OPT_NOTIFY);
 	struct error words = ERROR_INIT;
@@ -53,6 +54,8 @@ int job_end_for(struct job_run *run, const struct options *o, const struct repor
 	tell_better(run, rc, err);
 	if (job_run_end(run, rc, err, &last, &words) < 0)
 		report_warning(report, &words);
+	if (ended)
+		*ended = last;
 	error_clear(&words);
 	if (notify && job_notify(notify, &last, NOTIFY_SECONDS, &words) < 0)
 		report_warning(report, &words);

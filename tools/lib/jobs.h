@@ -21,8 +21,9 @@ int job_begin_for(struct vault *v, const struct job_want *want, struct job_run *
 
 /* rc and err: what the command came to; the words of an error that is told
  * better by the job (cancelled, taken for dead) are replaced.  Then --notify is
- * run.  Returns rc, or what then failed. */
-int job_end_for(struct job_run *run, const struct options *o, const struct report *report, int rc, struct error *err);
+ * run.  Returns rc; *last (may be NULL): the job as it ended. */
+int job_end_for(struct job_run *run, const struct options *o, const struct report *report, int rc,
+		struct job_record *last, struct error *err);
 
 /* Run `sh -c command` with the job as JSON on its standard input; what it
  * prints goes to standard error.  Killed with all that it started after

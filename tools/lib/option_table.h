@@ -159,8 +159,8 @@ OPTION(KEEP_WEEKLY, "keep-weekly", "N", G_PRUNE, "likewise of weeks, from Monday
 OPTION(KEEP_MONTHLY, "keep-monthly", "N", G_PRUNE, "likewise of months")
 OPTION(KEEP_YEARLY, "keep-yearly", "N", G_PRUNE, "likewise of years")
 OPTION(TIME_ZONE, "time-zone", "ZONE", G_PRUNE | G_POLICY, "whose days these are: Europe/Madrid, Romance Standard Time (UTC)")
-OPTION(DRY_RUN, "dry-run", NULL, G_PRUNE | G_BOOT, "say what would be done and why, and do nothing")
-OPTION(COMPACT, "compact", NULL, G_PRUNE, "copy what lives in segments that are more than half dead, so that they can go")
+OPTION(DRY_RUN, "dry-run", NULL, G_PRUNE | G_BOOT | G_RUN, "say what would be done and why, and do nothing")
+OPTION(COMPACT, "compact", NULL, G_PRUNE | G_RUN, "copy what lives in segments that are more than half dead, so that they can go")
 OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
        "expire points although the store's clock jumped: nothing was put for a month, or it went back")
 
@@ -186,6 +186,10 @@ OPTION(RETAIN_YEARLY, "retain-yearly", "YEARS:MONTHS:DAY", G_POLICY, "likewise o
 OPTION(FROM_AZURE, "from-azure", "FILE", G_POLICY, "read the policy from Azure's JSON")
 OPTION(AZURE, "azure", NULL, G_AZURE, "print it as Azure's JSON")
 OPTION(DAYS, "days", "N", G_SIMULATE, "how many days ahead (90)")
+
+/* Running policies. */
+OPTION(PARALLEL, "parallel", "N", G_RUN, "how many backups at once (2)")
+OPTION(NO_PRUNE, "no-prune", NULL, G_RUN, "let no point expire; without it points expire once a day")
 
 /* What takes long. */
 OPTION(THREADS, "threads", "N", G_LONG, "how many threads work (one a processor; at most 3 in a backup, else 4)")
