@@ -18,6 +18,7 @@ attach() {
 	device=$(jq -r '.devices[0].device' "$T/json")
 	defer eval "'$B/adebackup' detach $device 2>/dev/null || true"
 	dir=$(dirname "$(losetup -n -O BACK-FILE "$device")")
+	[ $status = 0 ] || cat "$T/json" "$T/err"
 	return $status
 }
 
