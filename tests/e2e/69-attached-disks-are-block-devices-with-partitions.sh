@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone: it looks at what else this machine has mounted
 # adebackup attach and detach: a decrypted disk as a loop device with its partitions, on a kernel that
 # reads no partition tables; twins of this machine's file systems are named; all goes again.
 . "$(dirname "$0")/lib.sh"
