@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define THREADS_DEFAULT_MAX 3u		/* each holds a segment of 32 MiB, and 160 MiB is the limit for all */
-#define CLOCK_SLACK 300			/* seconds */
+#define CLOCK_SLACK (25 * 3600)	/* seconds: a clock that was set, a time zone that was mended */
 #define TRIES 3				/* a session that a collector ended begins again */
 
 struct backup {
@@ -95,8 +95,15 @@ static void check_parent(struct backup *b)
 static int64_t time_after(int64_t newest)
 {
 	int64_t now = time(NULL);
+	char text[POINT_TIME_TEXT];
 
-	return newest >= now && newest < now + CLOCK_SLACK ? newest + 1 : now;
+	if (newest < now)
+		return now;
+	if (newest < now + CLOCK_SLACK)
+		return newest + 1;
+	point_time_text(newest, text);
+	log_warning("the newest point is of %s, which is to come: as long as it is there, latest means that one", text);
+	return now;
 }
 
 /* What the manifest's name is made of, but for the session. */

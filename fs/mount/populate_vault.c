@@ -426,10 +426,33 @@ static struct tree *vm_tree(struct whole *w, const struct tree_owner *owner, str
 	return t;
 }
 
-void populate_vault_expect(struct store *st)
+static int ignore(void *arg, const struct object *o)
 {
+	(void)arg;
+	(void)o;
+	return 0;
+}
+
+static bool wants_latest(const struct vault_view *view)
+{
+	return view->vm && view->point && !strcmp(view->point, "latest");
+}
+
+void populate_vault_expect(const struct vault_view *view, struct store *st)
+{
+	if (wants_latest(view) && store_folders(st, "pt/", ignore, NULL, NULL) != -ENOTSUP)
+		return;		/* it is found without a list */
 	store_expect(st, EXPECT_LIST, "exp/");
 	store_expect(st, EXPECT_LIST, "pt/");
+}
+
+static int list_points(struct whole *w, struct error *err)
+{
+	char vm_id[VM_ID_TEXT];
+
+	if (wants_latest(&w->view) && vault_vm_id(w->view.vault, w->view.vm, vm_id) == 0)
+		return point_list_latest(w->view.vault, vm_id, &w->list, &w->n, err);
+	return point_list(w->view.vault, NULL, &w->list, &w->n, err);
 }
 
 struct tree *populate_vault(const struct vault_view *view, const struct tree_owner *owner, struct error *err)
@@ -444,7 +467,7 @@ struct tree *populate_vault(const struct vault_view *view, const struct tree_own
 		return error_null(err, EINVAL, "point= needs vm=");
 	w->readers = readers_new(view->vault, err);
 	w->replays = replays_new(err);
-	if (!w->readers || !w->replays || point_list(view->vault, NULL, &w->list, &w->n, err) < 0)
+	if (!w->readers || !w->replays || list_points(w, err) < 0)
 		return NULL;
 	if (view->point)
 		t = point_tree(w, owner, err);

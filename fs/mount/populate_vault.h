@@ -37,7 +37,7 @@ struct vault_view {
 };
 
 /* Tell the store that populate_vault() will be called on it. */
-void populate_vault_expect(struct store *st);
+void populate_vault_expect(const struct vault_view *view, struct store *st);
 
 /* NULL: ENOENT (no such VM or point), what the store answers, ENOMEM. */
 struct tree *populate_vault(const struct vault_view *view, const struct tree_owner *owner, struct error *err);

@@ -256,6 +256,11 @@ static int ahead_list(struct store *st, const char *prefix, object_fn *fn, void 
 	return rc;
 }
 
+static int ahead_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	return store_folders(lower_of(st), prefix, fn, arg, err);
+}
+
 static int ahead_remove(struct store *st, const char *name, struct error *err)
 {
 	int rc = store_remove(lower_of(st), name, err);
@@ -301,8 +306,8 @@ static void ahead_free(struct store *st)
 
 static const struct store_ops ahead_ops = {
 	.scheme = "ahead", .get = ahead_get, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
-	.remove = ahead_remove, .now = ahead_now, .expect = ahead_expect, .near = ahead_near, .warm = ahead_warm,
-	.settle = ahead_settle, .hurry = ahead_hurry, .free = ahead_free,
+	.folders = ahead_folders, .remove = ahead_remove, .now = ahead_now, .expect = ahead_expect,
+	.near = ahead_near, .warm = ahead_warm, .settle = ahead_settle, .hurry = ahead_hurry, .free = ahead_free,
 };
 
 struct store *store_ahead_new(struct store *lower_taken, struct error *err)

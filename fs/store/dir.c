@@ -219,6 +219,8 @@ static int list_entry(struct store *st, const char *folder, const struct dirent 
 	n = (size_t)snprintf(name, sizeof(name), "%s%s%s", folder, folder[0] ? "/" : "", e->d_name);
 	if (n >= sizeof(o.name) || strncmp(name, prefix, n < len ? n : len))
 		return 0;
+	if (e->d_type == DT_DIR)
+		return list_folder(st, name, prefix, fn, arg, err);
 	if (fstatat(dir_fd(st), name, &s, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(err, "cannot look at an object", name);
 	if (S_ISDIR(s.st_mode))
@@ -261,6 +263,28 @@ static int dir_list(struct store *st, const char *prefix, object_fn *fn, void *a
 
 	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - prefix) : 0, prefix);
 	return list_folder(st, folder, prefix, fn, arg, err);
+}
+
+static int dir_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	struct object o = { .size = 0 };
+	char folder[PATH_MAX];
+	AUTO(closedir) DIR *d = NULL;
+	struct dirent *e;
+	int fd, rc = 0;
+
+	folder_of(prefix, folder, sizeof(folder));
+	fd = openat(dir_fd(st), folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return errno == ENOENT ? 0 : fail(err, "cannot list the folder", folder);
+	}
+	while (rc == 0 && (errno = 0, e = readdir(d)))
+		if (e->d_name[0] != '.' && snprintf(o.name, sizeof(o.name), "%s", e->d_name) < (int)sizeof(o.name))
+			rc = fn(arg, &o);
+	return rc == 0 && errno ? fail(err, "cannot list the folder", folder) : rc;
 }
 
 static int dir_remove(struct store *st, const char *name, struct error *err)
@@ -346,7 +370,7 @@ static void dir_free(struct store *st)
 
 static const struct store_ops dir_ops = {
 	.scheme = "file", .get = dir_get, .put = dir_put, .stat = dir_stat, .list = dir_list,
-	.remove = dir_remove, .now = dir_now, .settle = dir_settle, .free = dir_free,
+	.folders = dir_folders, .remove = dir_remove, .now = dir_now, .settle = dir_settle, .free = dir_free,
 };
 
 struct store *store_dir_open(const char *path, bool create, struct error *err)

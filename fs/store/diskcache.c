@@ -210,6 +210,11 @@ static int diskcache_list(struct store *st, const char *prefix, object_fn *fn, v
 	return store_list(of(st)->lower, prefix, fn, arg, err);
 }
 
+static int diskcache_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	return store_folders(of(st)->lower, prefix, fn, arg, err);
+}
+
 static int diskcache_remove(struct store *st, const char *name, struct error *err)
 {
 	if (kept(name))
@@ -246,7 +251,7 @@ static void diskcache_free(struct store *st)
 
 static const struct store_ops diskcache_ops = {
 	.scheme = "diskcache", .get = diskcache_get, .put = diskcache_put, .stat = diskcache_stat,
-	.list = diskcache_list, .remove = diskcache_remove, .now = diskcache_now, .near = diskcache_near,
+	.list = diskcache_list, .folders = diskcache_folders, .remove = diskcache_remove, .now = diskcache_now, .near = diskcache_near,
 	.warm = diskcache_warm, .settle = diskcache_settle, .hurry = diskcache_hurry, .free = diskcache_free,
 };
 

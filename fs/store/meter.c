@@ -108,6 +108,16 @@ static int meter_list(struct store *st, const char *prefix, object_fn *fn, void 
 	return end(of(st), t, store_list(of(st)->lower, prefix, fn, arg, err));
 }
 
+static int meter_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	uint64_t t;
+
+	if (!of(st)->lower->ops->folders)
+		return -ENOTSUP;
+	t = begin(of(st), LISTS);
+	return end(of(st), t, store_folders(of(st)->lower, prefix, fn, arg, err));
+}
+
 static int meter_remove(struct store *st, const char *name, struct error *err)
 {
 	uint64_t t = begin(of(st), REMOVES);
@@ -138,7 +148,8 @@ static void meter_free(struct store *st)
 
 static const struct store_ops meter_ops = {
 	.scheme = "meter", .get = meter_get, .put = meter_put, .stat = meter_stat, .list = meter_list,
-	.remove = meter_remove, .now = meter_now, .settle = meter_settle, .hurry = meter_hurry, .free = meter_free,
+	.folders = meter_folders, .remove = meter_remove, .now = meter_now, .settle = meter_settle,
+	.hurry = meter_hurry, .free = meter_free,
 };
 
 struct store *store_meter_new(struct store *lower_taken, struct error *err)

@@ -127,6 +127,12 @@ int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, s
 	return st->ops->list(st, prefix, fn, arg, err);
 }
 
+int store_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	return st->ops->folders ? st->ops->folders(st, prefix, fn, arg, err)
+				: error_set(err, ENOTSUP, "a list is as cheap");
+}
+
 int store_remove(struct store *st, const char *name, struct error *err)
 {
 	int rc = check_name(name, err);

@@ -49,6 +49,8 @@ struct store_ops {
 	int  (*stat)(struct store *st, const char *name, struct object *out, struct error *err);
 	/* Every object whose name begins with prefix, in no order.  NULL: cannot list. */
 	int  (*list)(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
+	/* store_folders(); NULL: a list is as cheap. */
+	int  (*folders)(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 	int  (*remove)(struct store *st, const char *name, struct error *err);	/* gone already: 0 */
 	int  (*now)(struct store *st, int64_t *seconds, struct error *err);	/* the store's clock */
 	/* store_settle(); NULL: what is seen is durable. */
@@ -98,6 +100,9 @@ int store_put(struct store *st, const char *name, const void *data, size_t len, 
 	      struct error *err);
 int store_stat(struct store *st, const char *name, struct object *out, struct error *err);
 int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
+/* What there is right below prefix, which ends with '/', names alone: the first
+ * part of what follows it, once each.  -ENOTSUP where a list is as cheap. */
+int store_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 int store_remove(struct store *st, const char *name, struct error *err);
 int store_now(struct store *st, int64_t *seconds, struct error *err);
 

@@ -59,6 +59,7 @@ struct listing {
 	size_t n, room;
 	char (*gone)[SESSION_TEXT + 1];	/* sessions whose manifest is leaving, sorted */
 	size_t n_gone, gone_room;
+	bool few;			/* names to come: each is asked for, gone stays empty */
 	struct error *err;
 };
 
@@ -109,6 +110,23 @@ static int is_tombstone(struct listing *l, const struct object *o)
 	return object_check(data, len, &info, NULL) == 0 && info.type == OBJECT_TOMBSTONE;
 }
 
+/* 1: its manifest is leaving. */
+static int is_gone(struct listing *l, const char *session)
+{
+	char mark[64];
+	struct object o;
+	int rc;
+
+	if (!l->few)
+		return l->n_gone && bsearch(session, l->gone, l->n_gone, sizeof(*l->gone), compare_text);
+	snprintf(mark, sizeof(mark), "exp/%.40s", session);
+	rc = store_stat(l->store, mark, &o, l->err);
+	if (rc != -ENOENT)
+		return rc < 0 ? rc : 1;
+	error_clear(l->err);
+	return 0;
+}
+
 static int add_name(void *arg, const struct object *o)
 {
 	struct listing *l = arg;
@@ -117,9 +135,9 @@ static int add_name(void *arg, const struct object *o)
 
 	if (!point_name_parse(o->name, &named.name))
 		return 0;
-	if (l->n_gone && bsearch(strrchr(o->name, '/') + 1, l->gone, l->n_gone, sizeof(*l->gone), compare_text))
-		return 0;
-	rc = is_tombstone(l, o);
+	rc = is_gone(l, strrchr(o->name, '/') + 1);
+	if (rc == 0)
+		rc = is_tombstone(l, o);
 	if (rc)
 		return rc < 0 ? rc : 0;
 	if (l->n == l->room) {
@@ -196,6 +214,83 @@ int point_list(struct vault *v, const char *vm_id, struct point_name **list, siz
 	return *list ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
+#define FOLDER_TEXT (POINT_TIME_TEXT + POINT_ID_TEXT)	/* "<time>-<point>", with its end */
+
+struct folders {
+	char (*row)[FOLDER_TEXT];
+	size_t n, room;
+};
+
+static void folders_clear(struct folders *f)
+{
+	free(f->row);
+}
+
+static int add_folder(void *arg, const struct object *o)
+{
+	struct folders *f = arg;
+
+	if (strlen(o->name) != FOLDER_TEXT - 1)
+		return 0;
+	if (f->n == f->room) {
+		size_t room = f->room ? f->room * 2 : 64;
+		void *more = realloc(f->row, room * sizeof(*f->row));
+
+		if (!more)
+			return -ENOMEM;
+		f->row = more;
+		f->room = room;
+	}
+	memcpy(f->row[f->n++], o->name, FOLDER_TEXT);
+	return 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return strcmp(b, a);
+}
+
+/* Folders of one second after the other, until one holds a point. */
+static int list_newest(struct listing *l, const char *prefix, const struct folders *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < f->n && rc == 0; i++) {
+		char folder[96];
+
+		if (l->n && strncmp(f->row[i], f->row[i - 1], POINT_TIME_TEXT - 1))
+			break;
+		snprintf(folder, sizeof(folder), "%s%s/", prefix, f->row[i]);
+		rc = store_list(l->store, folder, add_name, l, l->err);
+	}
+	return rc;
+}
+
+int point_list_latest(struct vault *v, const char *vm_id, struct point_name **list, size_t *n, struct error *err)
+{
+	__attribute__((cleanup(listing_clear))) struct listing l = { .store = vault_store(v), .few = true, .err = err };
+	__attribute__((cleanup(folders_clear))) struct folders f = { .n = 0 };
+	char prefix[32];
+	int rc;
+
+	snprintf(prefix, sizeof(prefix), "pt/%s/", vm_id);
+	rc = store_folders(l.store, prefix, add_folder, &f, err);
+	if (rc == -ENOTSUP) {
+		error_clear(err);
+		return point_list(v, vm_id, list, n, err);
+	}
+	if (rc == 0 && f.n)
+		qsort(f.row, f.n, sizeof(*f.row), newest_first);
+	if (rc == 0)
+		rc = list_newest(&l, prefix, &f);
+	if (rc < 0)
+		return rc;
+	if (l.n)
+		qsort(l.all, l.n, sizeof(*l.all), compare_named);
+	*list = pick(&l, n);
+	return *list ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
 /* -ENOENT, -EINVAL (several), or the index. */
 static int choose(const struct point_name *list, size_t n, const char *which)
 {
@@ -257,7 +352,7 @@ int point_find(struct vault *v, const char *vm_name, const char *which, struct p
 
 	if (rc < 0)
 		return error_set(err, -rc, "the vault is open without its keys");
-	rc = point_list(v, vm_id, &list, &n, err);
+	rc = strcmp(which, "latest") ? point_list(v, vm_id, &list, &n, err) : point_list_latest(v, vm_id, &list, &n, err);
 	return rc < 0 ? rc : point_pick(v, list, n, vm_name, which, out, err);
 }
 

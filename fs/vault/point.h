@@ -100,6 +100,10 @@ struct point_name {
  * marked as expired, and one manifest each (the newest).  *list is malloc'ed. */
 int point_list(struct vault *v, const char *vm_id, struct point_name **list, size_t *n,
 	       struct error *err);
+/* The newest point of a VM alone, and what was made in the same second; all of
+ * them where the store cannot tell folders.  Takes a few requests, however many there are. */
+int point_list_latest(struct vault *v, const char *vm_id, struct point_name **list, size_t *n,
+		      struct error *err);
 /* id, unique prefix of an id, time, folder name or "latest".  -ENOENT with words.
  * pick: of a list that is there already. */
 int point_pick(struct vault *v, const struct point_name *list, size_t n, const char *vm_name, const char *which,

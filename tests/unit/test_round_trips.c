@@ -150,7 +150,7 @@ static void mounted_new(struct mounted *m, struct world *w, bool writable)
 	struct vault_view view = { .vm = "vm", .point = "latest" };
 	struct error err = ERROR_INIT;
 
-	populate_vault_expect(st);
+	populate_vault_expect(&view, st);
 	view.vault = m->v = open_vault(st);
 	view.cache = m->cache = chunk_cache_new(0, NULL);
 	m->tree = populate_vault(&view, &owner, &err);

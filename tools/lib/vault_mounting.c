@@ -92,8 +92,8 @@ static struct store *open_store(struct vault_mounting *m, const char *source, co
 }
 
 /* What the first look at a vault reads is on the way at once. */
-static struct vault *open_vault(struct vault_mounting *m, const char *source, const struct options *o,
-				struct error *err)
+static struct vault *open_vault(struct vault_mounting *m, const char *source, const struct vault_view *view,
+				const struct options *o, struct error *err)
 {
 	struct store *st = open_store(m, source, o, err);
 
@@ -102,7 +102,7 @@ static struct vault *open_vault(struct vault_mounting *m, const char *source, co
 			error_object(err, "%s", source);
 		return NULL;
 	}
-	populate_vault_expect(st);
+	populate_vault_expect(view, st);
 	return vault_from_store(st, source, o, err);
 }
 
@@ -168,7 +168,7 @@ struct tree *vault_mounting_tree(struct vault_mounting *m, const char *source, c
 		return NULL;
 	if (take_headers(m, o, &view.options, err) < 0 || take_stores(m, o, &view, err) < 0)
 		return NULL;
-	m->vault = open_vault(m, source, o, err);
+	m->vault = open_vault(m, source, &view, o, err);
 	m->keys = m->vault ? keyring_from_files(o, err) : NULL;
 	if (m->keys && view.fetch_keys)
 		try_named(m, report);
