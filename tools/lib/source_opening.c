@@ -4,8 +4,8 @@
 #include "fs/image/webdisk.h"
 #include "tools/lib/store_opening.h"
 
-struct blockdev *source_open(struct source_opening *s, const char *spec, const struct options *o, bool *vhd,
-			     struct error *err)
+struct blockdev *source_open_as(struct source_opening *s, const char *spec, const char *as, const struct options *o,
+				bool *vhd, struct error *err)
 {
 	struct store_reach r;
 	struct blockdev *bd;
@@ -14,12 +14,18 @@ struct blockdev *source_open(struct source_opening *s, const char *spec, const s
 		return disk_source_open(spec, vhd, err);
 	if (!s->cache && !(s->cache = chunk_cache_new(s->cache_bytes, err)))
 		return NULL;
-	store_reach_from(&r, spec, o);
+	store_reach_from(&r, as, o);
 	bd = webdisk_open(spec, &r.store, s->cache, err);
 	if (!bd)
 		return NULL;
 	s->meter = webdisk_meter(bd);
 	return disk_source_probe(bd, webdisk_info(bd)->address, vhd, err);
+}
+
+struct blockdev *source_open(struct source_opening *s, const char *spec, const struct options *o, bool *vhd,
+			     struct error *err)
+{
+	return source_open_as(s, spec, spec, o, vhd, err);
 }
 
 void source_opening_close(struct source_opening *s)

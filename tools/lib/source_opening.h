@@ -20,6 +20,9 @@ struct source_opening {
 /* As disk_source_open().  Close s after the last of its sources. */
 struct blockdev *source_open(struct source_opening *s, const char *spec, const struct options *o, bool *vhd,
 			     struct error *err);
+/* The same with the credentials that were given with the address `as`. */
+struct blockdev *source_open_as(struct source_opening *s, const char *spec, const char *as, const struct options *o,
+				bool *vhd, struct error *err);
 void source_opening_close(struct source_opening *s);
 
 /* Where the source came from, for the manifest: without any secret.  Borrowed from both. */

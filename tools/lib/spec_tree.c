@@ -71,7 +71,7 @@ static struct tree *image_tree(struct spec_tree *s, const struct spec *spec, con
 struct tree *spec_tree_new(struct spec_tree *s, const struct spec *spec, struct error *err)
 {
 	struct tree_owner owner;
-	int vault;
+	int vault, restored;
 
 	if (owner_from(spec->options, &owner, err))
 		return NULL;
@@ -81,6 +81,13 @@ struct tree *spec_tree_new(struct spec_tree *s, const struct spec *spec, struct 
 	if (vault)
 		return vault_mounting_tree(&s->vault, spec->source, spec->dir, spec->at, spec->options, spec->report,
 					   &owner, err);
+	restored = restored_mounting_find(&s->restored, spec->source, spec->options, err);
+	if (restored < 0)
+		return NULL;
+	if (restored && spec->at)
+		return error_null(err, EINVAL, "%s is no vault, so it has no VM %.80s", spec->source, spec->at);
+	if (restored)
+		return restored_mounting_tree(&s->restored, spec->dir, spec->report, &owner, err);
 	return image_tree(s, spec, &owner, err);
 }
 
@@ -88,6 +95,7 @@ void spec_tree_close(struct spec_tree *s)
 {
 	opening_close(&s->opening);
 	vault_mounting_close(&s->vault);
+	restored_mounting_close(&s->restored);
 	azure_settings_free(s->description);
 	s->description = NULL;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From SPEC and options to the tree that a mount shows: of a disk image, or
- * of a vault, a VM, a recovery point.
+ * From SPEC and options to the tree that a mount shows: of a disk image, of
+ * restored disks, or of a vault, a VM, a recovery point.
  */
 #ifndef ADE_TOOLS_LIB_SPEC_TREE_H
 #define ADE_TOOLS_LIB_SPEC_TREE_H
 
 #include "fs/azure/settings.h"
 #include "tools/lib/opening.h"
+#include "tools/lib/restored_mounting.h"
 #include "tools/lib/vault_mounting.h"
 
 struct spec {
@@ -22,6 +23,7 @@ struct spec {
 struct spec_tree {
 	struct opening opening;		/* of a disk image */
 	struct vault_mounting vault;	/* of a vault */
+	struct restored_mounting restored;	/* of what Restore disks left */
 	struct azure_settings *description;	/* of a disk image, --vm-config; NULL: none */
 	char title[128];
 };
