@@ -3,6 +3,7 @@
 #include "crypto/aead.h"
 #include "fs/util/log.h"
 #include "fs/vault/fetch_plan.h"
+#include "fs/vault/segment_keys.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@ struct fetcher {
 	const struct key_ring *ring;
 	struct chunk_cache *cache;
 	struct fetch_pool *pool;
+	struct segment_keys *keys;
 	uint32_t chunk_size;
 	_Atomic unsigned logged;
 	pthread_mutex_t lock;		/* guards opener, of */
@@ -32,6 +34,11 @@ struct fetcher *fetcher_new(struct store *st, const struct key_ring *ring, struc
 
 	if (!f)
 		return error_null(err, ENOMEM, "out of memory");
+	f->keys = segment_keys_new();
+	if (!f->keys) {
+		free(f);
+		return error_null(err, ENOMEM, "out of memory");
+	}
 	f->st = st;
 	f->ring = ring;
 	f->cache = cache;
@@ -48,6 +55,7 @@ void fetcher_free(struct fetcher *f)
 	fetch_pool_cancel(f->pool, f);
 	for (unsigned i = 0; i < f->n_openers; i++)
 		chunk_opener_free(f->opener[i]);
+	segment_keys_free(f->keys);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
@@ -73,7 +81,9 @@ static struct chunk_opener *take_opener(struct fetcher *f, const uint8_t *segmen
 		memcpy(f->of[i], f->of[f->n_openers], SEGMENT_ID_BYTES);
 	}
 	pthread_mutex_unlock(&f->lock);
-	return o ? o : chunk_opener_new(f->ring);
+	if (!o && (o = chunk_opener_new(f->ring)))
+		chunk_opener_share(o, f->keys);
+	return o;
 }
 
 static void give_opener(struct fetcher *f, struct chunk_opener *o, const uint8_t *segment)

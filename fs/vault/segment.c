@@ -4,6 +4,7 @@
 #include "crypto/bytes.h"
 #include "crypto/hash.h"
 #include "crypto/kdf.h"
+#include "fs/vault/segment_keys.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -211,6 +212,7 @@ int segment_writer_put(struct segment_writer *w, struct store *st, struct error 
 
 struct chunk_opener {
 	const struct key_ring *ring;
+	struct segment_keys *keys;	/* NULL: each is derived */
 	struct gcm *gcm;
 	ZSTD_DCtx *zstd;		/* made when first needed */
 	uint8_t id[SEGMENT_ID_BYTES];
@@ -235,6 +237,20 @@ void chunk_opener_free(struct chunk_opener *o)
 	free(o);
 }
 
+void chunk_opener_share(struct chunk_opener *o, struct segment_keys *keys)
+{
+	o->keys = keys;
+}
+
+static int derive(const struct chunk_opener *o, unsigned epoch, const uint8_t *id, uint8_t key[GCM_KEY_BYTES])
+{
+	int rc = segment_key(o->ring, epoch, id, key);
+
+	if (rc == 0 && o->keys)
+		segment_keys_put(o->keys, epoch, id, key);
+	return rc;
+}
+
 static int turn_to(struct chunk_opener *o, unsigned epoch, const uint8_t id[SEGMENT_ID_BYTES])
 {
 	uint8_t key[32];
@@ -242,7 +258,7 @@ static int turn_to(struct chunk_opener *o, unsigned epoch, const uint8_t id[SEGM
 
 	if (o->gcm && o->epoch == epoch && !memcmp(o->id, id, SEGMENT_ID_BYTES))
 		return 0;
-	rc = segment_key(o->ring, epoch, id, key);
+	rc = o->keys && segment_keys_get(o->keys, epoch, id, key) ? 0 : derive(o, epoch, id, key);
 	if (rc == 0 && o->gcm)
 		rc = gcm_rekey(o->gcm, key);
 	else if (rc == 0 && !(o->gcm = gcm_new(key)))

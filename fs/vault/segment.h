@@ -65,6 +65,9 @@ size_t segment_writer_bytes(const struct segment_writer *w);
 
 struct chunk_opener *chunk_opener_new(const struct key_ring *ring);
 void chunk_opener_free(struct chunk_opener *o);
+/* Derived keys are looked up and kept there from now on; it must outlive the opener. */
+struct segment_keys;
+void chunk_opener_share(struct chunk_opener *o, struct segment_keys *keys);
 
 /* sealed: ref->len bytes as stored.  Opens in place: the payload is
  * sealed[0 .. ref->len - 16).  -EBADMSG: not what was sealed for this place. */
