@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Azure Key Vault behind the key store interface. */
 #include "crypto/base64.h"
+#include "fs/keys/keyvault_answer.h"
 #include "fs/keys/keyvault_call.h"
 #include "fs/util/log.h"
 
@@ -20,39 +21,6 @@ struct keyvault_keystore {
 static struct keyvault *vault_of(struct keystore *ks)
 {
 	return ((struct keyvault_keystore *)ks)->kv;
-}
-
-static int64_t attribute(const struct jval *v, const char *name)
-{
-	int64_t n = 0;
-
-	return jval_i64(jval_get_ci(jval_get_ci(v, "attributes"), name), &n) ? n : 0;
-}
-
-/* From a secret bundle or a row of a list; the value is left out. */
-static int fill(const struct jval *v, struct keystore_secret *out, struct error *err)
-{
-	const char *id = jval_get_text(v, "id"), *type = jval_get_text(v, "contentType");
-	struct jval *tags = jval_get_ci(v, "tags");
-	struct key_ref ref;
-
-	memset(out, 0, sizeof(*out));
-	if (!id || key_ref_parse(id, "secrets", &ref, NULL) < 0)
-		return error_set(err, EBADMSG, "the Key Vault's answer names no secret");
-	memcpy(out->name, ref.name, sizeof(out->name));
-	memcpy(out->version, ref.version, sizeof(out->version));
-	snprintf(out->url, sizeof(out->url), "%s", id);
-	snprintf(out->content_type, sizeof(out->content_type), "%s", type ? type : "");
-	out->tags = jval_is_object(tags) ? jval_ref(tags) : NULL;
-	out->enabled = jval_bool(jval_get_ci(jval_get_ci(v, "attributes"), "enabled"), true);
-	out->managed = jval_bool(jval_get_ci(v, "managed"), false) || jval_get_text(v, "kid") ||
-		       !strcasecmp(out->content_type, "application/x-pkcs12") ||
-		       !strcasecmp(out->content_type, "application/x-pem-file");
-	out->not_before = attribute(v, "nbf");
-	out->expires = attribute(v, "exp");
-	out->created = attribute(v, "created");
-	out->updated = attribute(v, "updated");
-	return 0;
 }
 
 static int of_this_vault(struct keystore *ks, const struct key_ref *ref, struct error *err)
@@ -88,7 +56,6 @@ static int keyvault_get(struct keystore *ks, const struct key_ref *ref, struct k
 			struct error *err)
 {
 	AUTO(jval_free) struct jval *v = NULL;
-	const char *value;
 	char path[300];
 	int rc = of_this_vault(ks, ref, err);
 
@@ -99,14 +66,8 @@ static int keyvault_get(struct keystore *ks, const struct key_ref *ref, struct k
 	if (rc == -ENOENT)
 		return explain_missing(ks, "secrets", ref->name, err);
 	if (!rc)
-		rc = fill(v, out, err);
-	if (rc)
-		return rc;
-	value = jval_get_text(v, "value");
-	if (!value)
-		return error_set(err, EBADMSG, "the Key Vault's answer holds no value");
-	out->value = secret_copy(value, strlen(value));
-	return out->value ? 0 : error_set(err, ENOMEM, "no memory");
+		rc = keyvault_secret_read(v, out, err);
+	return rc ? rc : keyvault_value_read(v, &out->value, err);
 }
 
 struct walk {
@@ -145,7 +106,7 @@ static int consider(void *arg, const struct jval *row, struct error *err)
 {
 	struct newest *n = arg;
 	struct keystore_secret s;
-	int rc = fill(row, &s, err);
+	int rc = keyvault_secret_read(row, &s, err);
 
 	if (rc || !s.enabled || (n->any && s.created <= n->best.created)) {
 		if (!rc)
@@ -171,7 +132,7 @@ static int hand_on(void *arg, const struct jval *row, struct error *err)
 	struct walk w = { consider, &n };
 	struct keystore_secret s;
 	char path[300];
-	int rc = fill(row, &s, err);
+	int rc = keyvault_secret_read(row, &s, err);
 
 	if (rc)
 		return rc;
@@ -214,21 +175,13 @@ static int refuse_managed(struct keystore *ks, const struct key_ref *ref, struct
 		error_copy(err, &why);
 		return rc;
 	}
-	if (attribute(v, "exp") && attribute(v, "exp") <= (int64_t)time(NULL))
+	if (keyvault_attribute(v, "exp") && keyvault_attribute(v, "exp") <= (int64_t)time(NULL))
 		log_warning("the key %s/%s has expired; it is tried all the same", ref->name, ref->version);
 	if (!jval_bool(jval_get_ci(v, "managed"), false))
 		return 0;
 	error_set(err, ENOTSUP, "the key belongs to a certificate; ADE does not support that");
 	error_object(err, "%s%s", keyvault_base(vault_of(ks)), path);
 	return -ENOTSUP;
-}
-
-static int take_value(const struct jval *v, struct secret **out, struct error *err)
-{
-	const char *value = jval_get_text(v, "value");
-
-	*out = value ? base64_decode_secret(value, strlen(value)) : NULL;
-	return *out ? 0 : error_set(err, EBADMSG, "the Key Vault's answer to unwrapkey is not understood");
 }
 
 static int keyvault_unwrap(struct keystore *ks, const struct key_ref *ref, enum wrap_alg alg,
@@ -250,29 +203,12 @@ static int keyvault_unwrap(struct keystore *ks, const struct key_ref *ref, enum 
 	snprintf(path, sizeof(path), "/keys/%s/%s%sunwrapkey", ref->name, ref->version,
 		 *ref->version ? "/" : "");
 	rc = keyvault_call(vault_of(ks), "POST", path, body, &v, err);
-	return rc ? rc : take_value(v, out, err);
-}
-
-/* The numbers of a JSON Web Key. */
-static struct rsa_key *key_of(const struct jval *jwk, struct error *err)
-{
-	const char *kty = jval_get_text(jwk, "kty"), *n = jval_get_text(jwk, "n"), *e = jval_get_text(jwk, "e");
-	uint8_t modulus[BASE64_BYTES(BASE64_CHARS(RSA_MAX_BYTES))], exponent[16];
-	size_t n_len, e_len;
-
-	if (kty && strncmp(kty, "RSA", 3))
-		return error_null(err, ENOTSUP, "the key is no RSA key (%.20s)", kty);
-	if (!n || !e || strlen(n) > BASE64_CHARS(RSA_MAX_BYTES) || strlen(e) > 12 ||
-	    base64_decode(n, strlen(n), modulus, &n_len) < 0 || base64_decode(e, strlen(e), exponent, &e_len) < 0)
-		return error_null(err, EBADMSG, "the Key Vault's answer holds no public key");
-	return rsa_key_from_public(modulus, n_len, exponent, e_len, err);
+	return rc ? rc : keyvault_plain_read(v, out, err);
 }
 
 static int keyvault_public_key(struct keystore *ks, struct key_ref *ref, struct rsa_key **out, struct error *err)
 {
 	AUTO(jval_free) struct jval *v = NULL;
-	struct key_ref full;
-	const char *kid;
 	char path[300];
 	int rc = of_this_vault(ks, ref, err);
 
@@ -284,21 +220,13 @@ static int keyvault_public_key(struct keystore *ks, struct key_ref *ref, struct 
 		return explain_missing(ks, "keys", ref->name, err);
 	if (rc)
 		return rc;
-	kid = jval_get_text(jval_get_ci(v, "key"), "kid");
-	if (!kid || key_ref_parse(kid, "keys", &full, NULL) < 0 || strcasecmp(full.name, ref->name))
-		return error_set(err, EBADMSG, "the Key Vault's answer names another key");
-	*out = key_of(jval_get_ci(v, "key"), err);
-	if (!*out)
-		return err && err->code ? -err->code : -EBADMSG;
-	memcpy(ref->version, full.version, sizeof(ref->version));
-	return 0;
+	return keyvault_key_read(v, ref, out, err);
 }
 
 static int keyvault_backup(struct keystore *ks, const char *kind, const struct key_ref *ref,
 			   struct secret **blob, struct error *err)
 {
 	AUTO(jval_free) struct jval *v = NULL;
-	const char *value;
 	char path[300];
 	int rc = of_this_vault(ks, ref, err);
 
@@ -306,13 +234,7 @@ static int keyvault_backup(struct keystore *ks, const char *kind, const struct k
 		return rc;
 	snprintf(path, sizeof(path), "/%s/%s/backup", kind, ref->name);
 	rc = keyvault_try(vault_of(ks), "POST", path, NULL, &v, NULL, err);
-	if (rc)
-		return rc;
-	value = jval_get_text(v, "value");
-	if (!value || !*value || value[strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")])
-		return error_set(err, EBADMSG, "the Key Vault's answer holds no backup");
-	*blob = secret_copy(value, strlen(value));
-	return *blob ? 0 : error_set(err, ENOMEM, "no memory");
+	return rc ? rc : keyvault_backup_read(v, blob, err);
 }
 
 static void keyvault_close(struct keystore *ks)

@@ -144,13 +144,11 @@ static void read_claims(const struct jval *claims, struct keyvault_identity *out
 	snprintf(out->name, sizeof(out->name), "%.127s", user ? user : app ? app : "");
 }
 
-/* "Bearer HEAD.CLAIMS.MAC": read for words alone, so the signature is the Key Vault's to check. */
-void keyvault_whoami(struct keyvault *kv, struct keyvault_identity *out)
+void keyvault_identity_read(const char *token, size_t len, struct keyvault_identity *out)
 {
-	AUTO(secret_free) struct secret *token = keyvault_token(kv), *text = NULL;
+	const char *end = token + len, *first = memchr(token, '.', len), *dot;
+	AUTO(secret_free) struct secret *text = NULL;
 	AUTO(jval_free) struct jval *claims = NULL;
-	const char *p = token ? (const char *)secret_bytes(token) : NULL, *end = p ? p + secret_len(token) : NULL, *dot;
-	const char *first = p ? memchr(p, '.', (size_t)(end - p)) : NULL;
 
 	memset(out, 0, sizeof(*out));
 	if (!first || !(dot = memchr(first + 1, '.', (size_t)(end - first - 1))))
@@ -159,4 +157,13 @@ void keyvault_whoami(struct keyvault *kv, struct keyvault_identity *out)
 	claims = text ? jval_parse(secret_bytes(text), secret_len(text), NULL) : NULL;
 	if (jval_is_object(claims))
 		read_claims(claims, out);
+}
+
+void keyvault_whoami(struct keyvault *kv, struct keyvault_identity *out)
+{
+	AUTO(secret_free) struct secret *token = keyvault_token(kv);
+
+	memset(out, 0, sizeof(*out));
+	if (token)
+		keyvault_identity_read((const char *)secret_bytes(token), secret_len(token), out);
 }

@@ -45,6 +45,8 @@ struct keyvault_identity {
 	char object_id[64], name[128];	/* name: user name, or the application's id */
 	bool user, guest;
 };
+/* "[Bearer ]HEAD.CLAIMS.MAC", hostile input: read for words alone, so the signature is the Key Vault's to check. */
+void keyvault_identity_read(const char *token, size_t len, struct keyvault_identity *out);
 void keyvault_whoami(struct keyvault *kv, struct keyvault_identity *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/keys/keyvault_call.h"
 #include "fs/keys/challenge.h"
+#include "fs/keys/keyvault_answer.h"
 #include "fs/net/azure_token.h"
 #include "fs/net/http.h"
 #include "fs/net/retry.h"
@@ -151,14 +152,6 @@ static int send_authorized(struct call *c, struct error *err)
 	return rc ? rc : send_with_token(c, &ch, true, err);
 }
 
-static const char *inner_code(const struct jval *v)
-{
-	const char *inner = jval_text(jval_path_ci(v, "error.innererror.code"));
-	const char *outer = jval_text(jval_path_ci(v, "error.code"));
-
-	return inner ? inner : outer ? outer : "";
-}
-
 static bool may_heal(const char *code)
 {
 	return !strcmp(code, "AccessDenied") || !strcmp(code, "ForbiddenByPolicy") ||
@@ -205,7 +198,7 @@ static int forbidden(const struct call *c, const char *code, const char *words, 
 
 static int failure(const struct call *c, const struct jval *v, struct error *err)
 {
-	const char *code = inner_code(v), *words = jval_text(jval_path_ci(v, "error.message"));
+	const char *code = keyvault_error_code(v), *words = jval_text(jval_path_ci(v, "error.message"));
 	int rc, s = c->rs.status;
 	char shown[240];
 
@@ -263,7 +256,7 @@ static bool heals(const struct call *c)
 	if (c->rs.status != 403 || !c->rs.body)
 		return false;
 	v = jval_parse(c->rs.body, c->rs.len, NULL);
-	return may_heal(inner_code(v));
+	return may_heal(keyvault_error_code(v));
 }
 
 static int make_url(struct call *c, const char *path, struct error *err)
@@ -286,7 +279,7 @@ static void take_code(const struct call *c, char *denied)
 		jval_parse(c->rs.body, c->rs.len, NULL) : NULL;
 
 	if (denied)
-		snprintf(denied, 64, "%.63s", c->rs.status == 403 ? v ? inner_code(v) : "Forbidden" : "");
+		snprintf(denied, 64, "%.63s", c->rs.status == 403 ? v ? keyvault_error_code(v) : "Forbidden" : "");
 }
 
 static int call(struct keyvault *kv, const char *method, const char *path, const struct jval *body,

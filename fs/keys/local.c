@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define ID_BYTES 16
 #define CONFIG "keystore.json"
 
 struct local_store {
@@ -25,12 +24,12 @@ struct local_store {
 static const char *const kind_dir[] = { [LOCAL_SECRET] = "secrets", [LOCAL_KEY] = "keys" };
 static const char *const kind_word[] = { [LOCAL_SECRET] = "secret", [LOCAL_KEY] = "key" };
 
-static struct secret *derive(const struct secret *file, const uint8_t id[ID_BYTES])
+static struct secret *derive(const struct secret *file, const uint8_t id[LOCAL_ID_BYTES])
 {
 	static const char info[] = "adebackup keystore 1";
 	struct secret *k = secret_new(32);
 
-	if (k && hkdf_sha256(secret_bytes(file), secret_len(file), id, ID_BYTES, info,
+	if (k && hkdf_sha256(secret_bytes(file), secret_len(file), id, LOCAL_ID_BYTES, info,
 			     sizeof(info) - 1, secret_data(k), 32) < 0) {
 		secret_free(k);
 		return NULL;
@@ -89,8 +88,8 @@ static int write_config(int dirfd, const struct secret *file, struct error *err)
 	AUTO(jval_free) struct jval *doc = jval_object();
 	AUTO(secret_free) struct secret *key = NULL;
 	AUTO(free) char *text = NULL;
-	uint8_t id[ID_BYTES];
-	char id_hex[2 * ID_BYTES + 1], check[65];
+	uint8_t id[LOCAL_ID_BYTES];
+	char id_hex[2 * LOCAL_ID_BYTES + 1], check[65];
 
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return error_set(err, EIO, "no random bytes");
@@ -137,24 +136,18 @@ int local_init(const char *dir, const char *key_file, struct error *err)
 
 static int check_config(struct local_store *s, const struct secret *file, struct error *err)
 {
-	AUTO(jval_free) struct jval *doc = NULL;
 	AUTO(free) uint8_t *text = NULL;
-	const char *id_hex, *check;
-	uint8_t id[ID_BYTES];
-	char want[65];
-	int64_t format;
+	uint8_t id[LOCAL_ID_BYTES];
+	char want[65], check[65];
 	size_t len;
+	int rc;
 
 	text = local_read_file(s->dirfd, CONFIG, &len, err);
 	if (!text)
 		return -ENOENT;
-	doc = jval_parse(text, len, err);
-	id_hex = jval_get_text(doc, "id");
-	check = jval_get_text(doc, "check");
-	if (!doc || !id_hex || hex_decode(id_hex, id, ID_BYTES) < 0 || !check || strlen(check) != 64)
-		return error_set(err, EBADMSG, CONFIG " is damaged");
-	if (!jval_i64(jval_get(doc, "format"), &format) || format != 1)
-		return error_set(err, ENOTSUP, "the key store has a newer format than this program");
+	rc = local_config_parse(text, len, id, check, err);
+	if (rc)
+		return rc;
 	s->key = derive(file, id);
 	if (!s->key || make_check(s->key, want) < 0)
 		return error_set(err, ENOMEM, "no memory");

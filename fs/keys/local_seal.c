@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/keys/local_seal.h"
 #include "crypto/aead.h"
+#include "crypto/hash.h"
 #include "crypto/kdf.h"
 #include "fs/util/fileio.h"
 
@@ -84,6 +85,21 @@ struct jval *local_unseal(const struct secret *key, const char *name, const uint
 		     sealed + HEADER + SALT + n) < 0)
 		return error_null(err, EBADMSG, "the object is damaged, or was moved here from another name");
 	return jval_parse(secret_bytes(text), n, err);
+}
+
+int local_config_parse(const void *text, size_t len, uint8_t id[LOCAL_ID_BYTES], char check[65], struct error *err)
+{
+	AUTO(jval_free) struct jval *doc = jval_parse(text, len, err);
+	const char *id_hex = jval_get_text(doc, "id"), *digits = jval_get_text(doc, "check");
+	int64_t format;
+
+	if (!doc || !id_hex || strlen(id_hex) != 2 * LOCAL_ID_BYTES || hex_decode(id_hex, id, LOCAL_ID_BYTES) < 0 ||
+	    !digits || strlen(digits) != 64)
+		return error_set(err, EBADMSG, "the key store's description is damaged");
+	if (!jval_i64(jval_get(doc, "format"), &format) || format != 1)
+		return error_set(err, ENOTSUP, "the key store has a newer format than this program");
+	memcpy(check, digits, 65);
+	return 0;
 }
 
 static int write_synced(int fd, const void *data, size_t len)

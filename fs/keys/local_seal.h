@@ -7,7 +7,12 @@
 #include "crypto/secret.h"
 #include "fs/util/json_value.h"
 
+#define LOCAL_ID_BYTES 16
 #define LOCAL_OBJECT_MAX (256 * 1024)
+
+/* {"format":1,"id","check"} of a store, hostile input: its id, and the 64 digits that tell its key.
+ * -EBADMSG, -ENOTSUP (another format). */
+int local_config_parse(const void *text, size_t len, uint8_t id[LOCAL_ID_BYTES], char check[65], struct error *err);
 
 /* Sealed bytes of doc under key (32 bytes); malloc'ed, *len written.  NULL: ENOMEM, EIO. */
 uint8_t *local_seal(const struct secret *key, const char *name, const struct jval *doc, size_t *len,
