@@ -147,6 +147,7 @@ json 0 restore "$V" web1@latest --to "$T/restored" --vault-key "$K" --bek "$bek"
 "$B/tests/make/plant-service" "$V" "$K" items 90000 "protected=$T/v"
 json 0 run "$V" --vault-key "$K" --dry-run
 json 0 run "$V" --vault-key "$K" --no-prune
+json 0 report "$V" --vault-key "$K" --html "$T/report.html"
 json 3 backup "$V" unproven --vault-key "$K" --disk "os=$T/v" --password-file "$T/pass"
 json 13 restore "$V" unproven --to "$T/unopened" --vault-key "$K"
 json 0 'jobs list' "$V" --vault-key "$K"

@@ -187,6 +187,9 @@ OPTION(FROM_AZURE, "from-azure", "FILE", G_POLICY, "read the policy from Azure's
 OPTION(AZURE, "azure", NULL, G_AZURE, "print it as Azure's JSON")
 OPTION(DAYS, "days", "N", G_SIMULATE, "how many days ahead (90)")
 
+/* Reports. */
+OPTION(HTML, "html", "FILE", G_REPORT, "write a page for a browser")
+
 /* Running policies. */
 OPTION(PARALLEL, "parallel", "N", G_RUN, "how many backups at once (2)")
 OPTION(NO_PRUNE, "no-prune", NULL, G_RUN, "let no point expire; without it points expire once a day")

@@ -31,6 +31,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_PRUNE, "expiry" },
 	{ G_JOB, "jobs" },
 	{ G_RUN, "running policies" },
+	{ G_REPORT, "reports" },
 	{ G_LONG, "what takes long" },
 	{ G_NEWVAULT, "a new vault" },
 	{ G_NEWKEY, "a new key of a vault" },

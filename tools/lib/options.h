@@ -51,6 +51,7 @@ enum option_group {
 	G_HOLD	 = 1 << 16,	/* holds or releases a point */
 	G_JOB	 = 1 << 18,	/* is a job */
 	G_RUN	 = 1 << 19,	/* runs policies */
+	G_REPORT = 1ull << 38,	/* tells of a vault */
 	G_POLICY = 1ull << 32,	/* describes a policy */
 	G_PROTECT = 1ull << 33,	/* protects VMs */
 	G_UNPROTECT = 1ull << 34,
