@@ -66,6 +66,14 @@ static void learn_kek(const struct jval *secret, char kek_url[512])
 		snprintf(kek_url, 512, "%s", url);
 }
 
+static bool is_certificates(const struct jval *bundle)
+{
+	const char *type = jval_get_text(bundle, "contentType");
+
+	return jval_bool(jval_get_ci(bundle, "managed"), false) || jval_get_text(bundle, "kid") ||
+	       (type && (!strcasecmp(type, "application/x-pkcs12") || !strcasecmp(type, "application/x-pem-file")));
+}
+
 int keyvault_access_secret(struct keyvault *kv, const struct key_ref *ref, struct keyvault_access *a,
 			   char kek_url[512], struct error *err)
 {
@@ -77,6 +85,7 @@ int keyvault_access_secret(struct keyvault *kv, const struct key_ref *ref, struc
 	snprintf(path, sizeof(path), "/secrets/%s/%s", ref->name, ref->version);
 	rc = ask(kv, ACCESS_SECRET_GET, "GET", path, NULL, a, &secret, err);
 	learn_kek(secret, kek_url);
+	a->certificate = a->certificate || is_certificates(secret);
 	if (!rc && a->state[ACCESS_SECRET_LIST] == ACCESS_NOT_ASKED)
 		rc = ask(kv, ACCESS_SECRET_LIST, "GET", "/secrets?maxresults=1", NULL, a, NULL, err);
 	snprintf(path, sizeof(path), "/secrets/%s/backup", ref->name);
@@ -97,14 +106,15 @@ static struct jval *nothing_wrapped(void)
 
 int keyvault_access_key(struct keyvault *kv, const struct key_ref *ref, struct keyvault_access *a, struct error *err)
 {
-	AUTO(jval_free) struct jval *body = nothing_wrapped();
+	AUTO(jval_free) struct jval *body = nothing_wrapped(), *key = NULL;
 	char path[300];
 	int rc;
 
 	if (!body)
 		return error_set(err, ENOMEM, "no memory");
 	snprintf(path, sizeof(path), "/keys/%s/%s", ref->name, ref->version);
-	rc = ask(kv, ACCESS_KEY_GET, "GET", path, NULL, a, NULL, err);
+	rc = ask(kv, ACCESS_KEY_GET, "GET", path, NULL, a, &key, err);
+	a->certificate = a->certificate || jval_bool(jval_get_ci(key, "managed"), false);
 	snprintf(path, sizeof(path), "/keys/%s/%s%sunwrapkey", ref->name, ref->version, *ref->version ? "/" : "");
 	rc = rc ? rc : ask(kv, ACCESS_KEY_UNWRAP, "POST", path, body, a, NULL, err);
 	if (!rc && a->state[ACCESS_KEY_LIST] == ACCESS_NOT_ASKED)

@@ -27,6 +27,7 @@ struct keyvault_access {
 	char code[64];			/* Key Vault's, of the first that is missing: ForbiddenByPolicy, … */
 	bool by_role;			/* the Key Vault goes by Azure RBAC, as it says */
 	bool by_firewall;		/* this address is not let in: nothing else can be told */
+	bool certificate;		/* a secret or a key belongs to a certificate: not for ADE */
 	char trouble[200];		/* an object is not there, or disabled; empty: none */
 };
 

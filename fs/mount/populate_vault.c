@@ -11,6 +11,8 @@
 #include "fs/mount/replays.h"
 #include "fs/util/log.h"
 #include "fs/vault/capsule.h"
+#include "fs/vault/item.h"
+
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,6 +26,7 @@ static void whole_free(struct whole *w)
 	replays_free(w->replays);
 	readers_free(w->readers);
 	free(w->list);
+	free(w->items);
 	free(w);
 }
 
@@ -303,13 +306,23 @@ static struct shown_point *show_point(struct whole *w, const struct point_name *
 	return p;
 }
 
+/* Points of a soft-deleted VM are not shown until somebody takes it back. */
+static int refuse_deleted(const struct whole *w, const char *vm_id, struct error *err)
+{
+	bool deleted;
+	int rc = item_rows_deleted(w->view.vault, w->items, w->n_items, vm_id, &deleted, err);
+
+	return rc < 0 || !deleted ? rc : item_deleted_error(w->view.vm ? w->view.vm : vm_id, err);
+}
+
 static int fill_vm(struct node *folder, struct error *err)
 {
 	struct vm *vm = folder->ctx;
 	struct whole *w = vm->whole;
 	const char *latest = NULL;
+	int rc = refuse_deleted(w, vm->id, err);
 
-	for (size_t i = 0; i < w->n; i++) {
+	for (size_t i = 0; i < w->n && rc == 0; i++) {
 		struct shown_point *p;
 
 		if (strcmp(w->list[i].vm_id, vm->id))
@@ -321,7 +334,7 @@ static int fill_vm(struct node *folder, struct error *err)
 		}
 		latest = w->list[i].folder;
 	}
-	return !latest || tree_add_link(folder, "latest", latest, err) ? 0 : -ENOMEM;
+	return rc ? rc : !latest || tree_add_link(folder, "latest", latest, err) ? 0 : -ENOMEM;
 }
 
 static const struct node_ops vm_ops = { .fill = fill_vm, .release = free };
@@ -401,7 +414,8 @@ static struct tree *point_tree(struct whole *w, const struct tree_owner *owner, 
 	struct shown_point *p;
 	struct tree *t;
 
-	if (point_pick(w->view.vault, w->list, w->n, w->view.vm, w->view.point, &name, err) < 0)
+	if (point_pick(w->view.vault, w->list, w->n, w->view.vm, w->view.point, &name, err) < 0 ||
+	    refuse_deleted(w, name.vm_id, err) < 0)
 		return NULL;
 	known = look_up(w, &name);
 	p = known ? show_point(w, known) : NULL;
@@ -417,7 +431,8 @@ static struct tree *vm_tree(struct whole *w, const struct tree_owner *owner, str
 	struct vm *vm;
 	struct tree *t;
 
-	if (point_pick(w->view.vault, w->list, w->n, w->view.vm, "latest", &name, err) < 0)
+	if (point_pick(w->view.vault, w->list, w->n, w->view.vm, "latest", &name, err) < 0 ||
+	    refuse_deleted(w, name.vm_id, err) < 0)
 		return NULL;
 	vm = show_vm(w, name.vm_id);
 	t = vm ? tree_new(owner, &root_vm_ops, vm, err) : error_null(err, ENOMEM, "out of memory");
@@ -428,8 +443,7 @@ static struct tree *vm_tree(struct whole *w, const struct tree_owner *owner, str
 
 static int ignore(void *arg, const struct object *o)
 {
-	(void)arg;
-	(void)o;
+	(void)arg, (void)o;
 	return 0;
 }
 
@@ -440,6 +454,7 @@ static bool wants_latest(const struct vault_view *view)
 
 void populate_vault_expect(const struct vault_view *view, struct store *st)
 {
+	store_expect(st, EXPECT_LIST, "item/");
 	if (wants_latest(view) && store_folders(st, "pt/", ignore, NULL, NULL) != -ENOTSUP)
 		return;		/* it is found without a list */
 	store_expect(st, EXPECT_LIST, "exp/");
@@ -467,7 +482,8 @@ struct tree *populate_vault(const struct vault_view *view, const struct tree_own
 		return error_null(err, EINVAL, "point= needs vm=");
 	w->readers = readers_new(view->vault, err);
 	w->replays = replays_new(err);
-	if (!w->readers || !w->replays || list_points(w, err) < 0)
+	if (!w->readers || !w->replays || list_points(w, err) < 0 ||
+	    numbered_list(view->vault, "item", NULL, &w->items, &w->n_items, err) < 0)
 		return NULL;
 	if (view->point)
 		t = point_tree(w, owner, err);

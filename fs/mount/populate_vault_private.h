@@ -16,6 +16,8 @@ struct whole {
 	struct readers *readers;
 	struct point_name *list;	/* by VM, oldest first */
 	size_t n;
+	struct numbered *items;		/* records of protected VMs, as they were listed */
+	size_t n_items;
 	struct replays *replays;
 };
 

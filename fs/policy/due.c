@@ -107,16 +107,3 @@ int due_list_take(struct vault *v, struct due_list *out, struct error *err)
 		free(items);		/* what is in them went over */
 	return rc;
 }
-
-int due_rules(void *arg, const char *vm, struct retention *out, struct error *err)
-{
-	const struct due_list *d = arg;
-
-	(void)err;
-	for (size_t i = 0; i < d->n; i++)
-		if (!d->item[i].item.unreadable && !strcmp(d->item[i].item.vm, vm)) {
-			policy_retention(d->item[i].policy, &d->item[i].item, out);
-			return 0;
-		}
-	return 0;
-}

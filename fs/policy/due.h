@@ -44,10 +44,6 @@ int due_list_take(struct vault *v, struct due_list *out, struct error *err);
 void due_list_clear(struct due_list *d);
 static inline void due_list_clear_cleanup(struct due_list *d) { due_list_clear(d); }
 
-/* For prune_options.rules, with a struct due_list as arg: how long points of
- * that VM live.  A VM that is no item: all stay. */
-int due_rules(void *arg, const char *vm, struct retention *out, struct error *err);
-
 const char *due_state_name(enum due_state s);
 
 #endif

@@ -101,15 +101,6 @@ static void describe(const struct prune *p, struct prune_point *q)
 	};
 }
 
-/* A VM all of whose manifests are damaged has no name here; its points stay anyway. */
-static const char *vm_name(const struct prune_point *q, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (q[i].manifest->vm[0])
-			return q[i].manifest->vm;
-	return "";
-}
-
 /* The points [i, i + n) are those of one VM. */
 static int decide_vm(struct prune *p, struct prune_point *q, size_t n)
 {
@@ -119,7 +110,7 @@ static int decide_vm(struct prune *p, struct prune_point *q, size_t n)
 
 	if (!d)
 		return error_set(p->err, ENOMEM, "out of memory");
-	rc = p->opts->rules(p->opts->arg, vm_name(q, n), &rules, p->err);
+	rc = p->opts->rules(p->opts->arg, q->manifest->vm_id, &rules, p->err);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		describe(p, &q[i]);
 		d[i] = q[i].decision;

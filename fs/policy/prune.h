@@ -14,8 +14,8 @@
 #include "fs/vault/collect.h"
 
 /* How long points of that VM live: *out is zeroed before; what it borrows must
- * outlive the run.  0 or -errno with words. */
-typedef int prune_rules_fn(void *arg, const char *vm, struct retention *out, struct error *err);
+ * outlive the run.  vm_id: its id, as in object names.  0 or -errno with words. */
+typedef int prune_rules_fn(void *arg, const char *vm_id, struct retention *out, struct error *err);
 
 struct prune_options {
 	const char *vm_id;	/* points of that VM alone; NULL: all.  Collection is for the whole vault */

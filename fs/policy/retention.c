@@ -254,7 +254,7 @@ static size_t gather(const struct retention *r, struct retained_point *points, s
 
 static void apply_until(struct retained_point *p, int64_t now)
 {
-	struct civil_day c = civil_from_days(p->retain_until / DAY);
+	struct civil_day c = civil_from_days((p->retain_until - 1) / DAY);	/* midnight ends a day */
 
 	decide(p, p->retain_until > now, p->retain_until > now ? RETAINED_UNTIL : EXPIRED_UNTIL, p->retain_until);
 	snprintf(p->words, sizeof(p->words), "made to be kept until %04d-%02u-%02u", (int)(c.year % 10000), c.month, c.day);

@@ -151,21 +151,34 @@ int item_get(struct vault *v, const char *vm, struct item *out, struct error *er
 }
 
 /* The item's listing comes first here: most VMs have no batch to look at. */
-int item_is_deleted(struct vault *v, const char *vm_id, bool *deleted, struct error *err)
+int item_rows_deleted(struct vault *v, const struct numbered *rows, size_t n, const char *vm_id, bool *deleted,
+		      struct error *err)
 {
 	__attribute__((cleanup(batches_clear))) struct batches b = { .of = { .n = 0 } };
 	__attribute__((cleanup(item_clear_cleanup))) struct item it = { .number = 0 };
+	size_t i = 0;
+	int rc;
+
+	*deleted = false;
+	while (i < n && strcmp(rows[i].id, vm_id))
+		i++;
+	if (i == n)
+		return 0;
+	rc = batches_take(v, &b, err);
+	if (rc == 0)
+		rc = pick(v, &b, &rows[i], run_of(rows, i, n), &it, err);
+	*deleted = rc > 0 && !it.unreadable && it.state == ITEM_DELETED;
+	return rc < 0 ? rc : 0;
+}
+
+int item_is_deleted(struct vault *v, const char *vm_id, bool *deleted, struct error *err)
+{
 	AUTO(free) struct numbered *rows = NULL;
 	size_t n;
 	int rc = numbered_list(v, FOLDER, vm_id, &rows, &n, err);
 
 	*deleted = false;
-	if (rc == 0 && n)
-		rc = batches_take(v, &b, err);
-	if (rc == 0)
-		rc = pick(v, &b, rows, n, &it, err);
-	*deleted = rc > 0 && !it.unreadable && it.state == ITEM_DELETED;
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : item_rows_deleted(v, rows, n, vm_id, deleted, err);
 }
 
 int item_deleted_error(const char *vm, struct error *err)

@@ -10,8 +10,7 @@
 #ifndef ADE_FS_VAULT_ITEM_H
 #define ADE_FS_VAULT_ITEM_H
 
-#include "fs/util/json_value.h"
-#include "fs/vault/vault.h"
+#include "fs/vault/numbered.h"
 
 #define ITEM_DISKS_MAX 64u
 #define ITEM_POLICY_TEXT 64u
@@ -59,6 +58,9 @@ int item_get(struct vault *v, const char *vm, struct item *out, struct error *er
 /* Is the VM in soft delete?  For all who would show or restore its points; one
  * listing where there is no item.  0 or -errno; what cannot be read is not deleted. */
 int item_is_deleted(struct vault *v, const char *vm_id, bool *deleted, struct error *err);
+/* The same for many VMs, of rows that numbered_list(v, "item", …) gave. */
+int item_rows_deleted(struct vault *v, const struct numbered *rows, size_t n, const char *vm_id, bool *deleted,
+		      struct error *err);
 /* The error for that state: -EPERM with words. */
 int item_deleted_error(const char *vm, struct error *err);
 

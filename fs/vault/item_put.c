@@ -49,7 +49,7 @@ static int put_one(struct vault *v, struct item *it, const char *batch, struct e
 	if (rc != -EEXIST)
 		return rc;
 	error_set(err, EAGAIN, "the protected item '%.127s' was changed by somebody else at the same time", it->vm);
-	error_next(err, "Look at it and try again: adebackup list VAULT --items");
+	error_next(err, "Look at it and try again: adebackup items VAULT");
 	return -EAGAIN;
 }
 

@@ -138,6 +138,11 @@ json 0 'policy show' "$V" --vault-key "$K"
 json 0 'policy list' "$V" --vault-key "$K"
 json 0 'policy simulate' "$V" gold --vault-key "$K"
 json 0 'policy delete' "$V" gold --vault-key "$K"
+json 3 protect "$V" web1 none --vault-key "$K" --disk "web1/os=$T/v" --disk "none/os=$T/none" --skip-failed
+json 0 items "$V" --vault-key "$K"
+json 0 unprotect "$V" web1 --delete --vault-key "$K"
+json 0 undelete "$V" web1 --vault-key "$K"
+json 0 protect "$V" web1 --vault-key "$K"
 json 0 show "$V" web1 --vault-key "$K"
 cp "$T/v" "$T/v2"
 dd if=/dev/urandom of="$T/v2" bs=4k seek=900 count=1 conv=notrunc status=none

@@ -3,8 +3,8 @@
  * Records of protected items and policies: the newest counts, several count
  * together or not at all wherever their writer dies, and old ones go.
  */
-#include "fs/policy/policy.h"
-#include "fs/vault/item.h"
+#include "fs/policy/item_rules.h"
+#include "fs/vault/hold.h"
 #include "tests/lib/prunefixture.h"
 
 #include <errno.h>
@@ -222,6 +222,109 @@ static void policies_are_put_changed_and_deleted(void **state)
 	world_close(&w);
 }
 
+static int rules(void *arg, const char *vm_id, struct retention *out, struct error *err)
+{
+	(void)err;
+	assert_true(item_rules_of(arg, vm_id, out));
+	return 0;
+}
+
+/* A prune by the items, as the command makes it. */
+static struct prune_result prune(struct vault *v)
+{
+	__attribute__((cleanup(item_rules_clear_cleanup))) struct item_rules items;
+	struct prune_options o = { .rules = rules, .arg = &items };
+	struct prune_result out;
+	struct error err = ERROR_INIT;
+	uint64_t n = 0;
+
+	assert_int_equal(item_rules_take(v, &items, NULL), 0);
+	if (prune_run(v, &o, &out, &err) < 0 || item_rules_forget(&items, out.inventory, &n, &err) < 0)
+		fail_msg("%s", err.text);
+	prune_result_clear(&out);
+	return out;
+}
+
+static void pass_days(struct world *w, struct vault *v, int days)
+{
+	for (; days > 0; days--) {
+		clockstore_advance(w->clock, DAY);
+		put(v, "other", ITEM_PROTECTED);	/* the vault lives on */
+	}
+}
+
+static void a_soft_deleted_vm_stays_14_days_and_goes_but_for_what_is_held(void **state)
+{
+	struct world w;
+	struct vault *v;
+	struct item it = item_of("vm one", ITEM_DELETED);
+	char id[POINT_ID_TEXT] = "";
+	bool changed;
+
+	(void)state;
+	world_open(&w, &r, 3);
+	v = open_over(w.clock, w.f);
+	it.since = clockstore_now(w.clock);
+	it.delete_after = it.since + ITEM_SOFT_DELETE_SECONDS;
+	assert_int_equal(item_put(v, &it, 1, NULL), 0);
+	memcpy(id, w.f->point[0].object + 3 + 17 + 17, 16);
+	assert_int_equal(hold_set(v, it.vm_id, id, true, NULL, &changed, NULL), 0);
+	prune(v);
+	assert_int_equal(clockstore_objects(w.clock, "exp/", NULL), 0);
+	pass_days(&w, v, 13);
+	prune(v);
+	assert_int_equal(clockstore_objects(w.clock, "exp/", NULL), 0);
+	pass_days(&w, v, 1);
+	clockstore_advance(w.clock, 60);
+	prune(v);
+	assert_int_equal(clockstore_objects(w.clock, "exp/", NULL), 2);	/* the newest goes too, the held one not */
+	pass_days(&w, v, 2);
+	prune(v);
+	assert_int_equal(clockstore_objects(w.clock, "pt/", NULL), 1);
+	assert_int_equal(count(v), 2);				/* a point is left: the record stays */
+	assert_int_equal(hold_set(v, it.vm_id, id, false, NULL, &changed, NULL), 0);
+	prune(v);
+	pass_days(&w, v, 2);
+	prune(v);						/* deletes it */
+	prune(v);						/* sees that it is gone */
+	assert_int_equal(clockstore_objects(w.clock, "pt/", NULL), 0);
+	assert_int_equal(count(v), 1);
+	item_clear(&it);
+	vault_free(v);
+	world_close(&w);
+}
+
+static void a_changed_policy_counts_for_points_that_are_there(void **state)
+{
+	struct world w;
+	struct vault *v;
+	struct policy p;
+
+	(void)state;
+	world_open(&w, &r, 4);			/* within hours */
+	v = open_over(w.clock, w.f);
+	put(v, "vm one", ITEM_PROTECTED);
+	pass_days(&w, v, 20);
+	prune(v);
+	assert_int_equal(clockstore_objects(w.clock, "exp/", NULL), 0);	/* 30 days */
+	assert_int_equal(policy_get(v, "default", &p, NULL), 0);
+	p.rules.daily.count = 10;
+	assert_int_equal(policy_put(v, &p, NULL), 0);
+	prune(v);
+	assert_int_equal(clockstore_objects(w.clock, "exp/", NULL), 3);	/* all but the newest */
+	p.rules.daily.count = 25;
+	assert_int_equal(policy_put(v, &p, NULL), 0);
+	prune(v);
+	assert_int_equal(fixture_check(w.f), 4);		/* brought back */
+	put(v, "vm one", ITEM_STOPPED);
+	pass_days(&w, v, 9);
+	prune(v);
+	assert_int_equal(fixture_check(w.f), 4);
+	policy_clear(&p);
+	vault_free(v);
+	world_close(&w);
+}
+
 #define AT(day, hour, minute) (civil_to_days(2026, 3, 28) * DAY + (int64_t)(day) * DAY + (hour) * 3600 + (minute) * 60)
 
 /* Madrid's clocks go from 02:00 to 03:00 in the night to 29 March 2026. */
@@ -267,6 +370,8 @@ int main(void)
 		cmocka_unit_test(several_items_count_together_or_not_at_all),
 		cmocka_unit_test(a_damaged_record_is_told_and_hides_no_older_state),
 		cmocka_unit_test(policies_are_put_changed_and_deleted),
+		cmocka_unit_test(a_soft_deleted_vm_stays_14_days_and_goes_but_for_what_is_held),
+		cmocka_unit_test(a_changed_policy_counts_for_points_that_are_there),
 		cmocka_unit_test(slots_follow_the_clocks_of_their_zone),
 		cmocka_unit_test(hourly_windows_reach_into_the_next_day),
 	};

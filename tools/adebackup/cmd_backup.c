@@ -2,6 +2,7 @@
 #include "fs/azure/settings.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/backup_source.h"
+#include "tools/lib/item_backup.h"
 #include "tools/lib/jobs.h"
 #include "tools/lib/progress.h"
 #include "tools/lib/seen.h"
@@ -18,8 +19,8 @@ struct job {
 	const struct invocation *in;
 	struct backup_disks disks;
 	struct backup_keys keys;
-	struct item item;		/* when no disk is named */
 	struct progress progress;
+	struct item item;		/* vm "": the VM is no item */
 	struct job_run *run;
 };
 
@@ -39,20 +40,12 @@ static void job_clear(struct job *j)
 }
 
 /* Those that are named, or those of the protected item. */
-static int add_disks(struct job *j, struct vault *v, struct error *err)
+static int add_disks(struct job *j, struct error *err)
 {
-	struct error none = ERROR_INIT;
-	int rc;
-
 	if (options_has(j->in->options, OPT_DISK))
 		return backup_disks_from_options(&j->disks, j->in->options, err);
-	rc = item_get(v, j->in->operands[1], &j->item, &none);
-	if (rc == 0)
+	if (j->item.vm[0])
 		return backup_disks_from_item(&j->disks, &j->item, j->in->options, err);
-	if (rc != -ENOENT) {
-		error_copy(err, &none);
-		return rc;
-	}
 	error_set(err, EINVAL, "which disks? %.120s is no protected item", j->in->operands[1]);
 	error_next(err, "Name each: --disk os=SOURCE --disk lun0=SOURCE …, or protect the VM first.");
 	return -EINVAL;
@@ -132,7 +125,7 @@ static json_t *result_json(const struct point *p, const struct backup_result *r)
 			 disks);
 }
 
-static int finish(struct job *j, const struct vault *v, const struct point *p, const struct backup_result *r)
+static int finish(struct job *j, struct vault *v, const struct point *p, const struct backup_result *r)
 {
 	char time[POINT_TIME_TEXT];
 	int code = j->keys.keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
@@ -146,6 +139,7 @@ static int finish(struct job *j, const struct vault *v, const struct point *p, c
 		job_run_warn(j->run, &warning);
 	}
 	error_clear(&warning);
+	item_backup_note(v, p, j->in->report);
 	if (seen_newer(v, p, true, &warning)) {
 		report_warning(j->in->report, &warning);
 		job_run_warn(j->run, &warning);
@@ -194,15 +188,13 @@ static int run(const struct invocation *in)
 	struct error err = ERROR_INIT;
 	const char *until = options_get(in->options, OPT_RETAIN_UNTIL);
 
-	if (until && point_time_parse(until, &opts.retain_until) < 0) {
-		error_set(&err, EINVAL, "'%.40s' is no time", until);
-		error_next(&err, "Write it as 2027-01-31T00:00:00Z.");
+	if (until && retain_until_parse(until, &opts.retain_until, &err) < 0)
 		return report_error(in->report, &err);
-	}
 	if (options_has(in->options, OPT_VM_CONFIG))
 		opts.vm_config = config = read_configs(in->options, &err);
 	if (err.code || backup_keys_from_options(&j.keys, in->options, in->report, &err) < 0 ||
-	    !(v = vault_from_options(in->operands[0], in->options, &err)) || add_disks(&j, v, &err) < 0)
+	    !(v = vault_from_options(in->operands[0], in->options, &err)) ||
+	    item_backup_take(v, in->operands[1], &j.item, &err) < 0 || add_disks(&j, &err) < 0)
 		return report_error(in->report, &err);
 	if (!opts.vm_config)
 		opts.vm_config = j.item.vm_config;

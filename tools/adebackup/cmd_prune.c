@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/policy/item_rules.h"
 #include "fs/policy/prune.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/jobs.h"
@@ -17,7 +18,8 @@
 struct job {
 	const struct invocation *in;
 	struct zone *zone;
-	struct retention rules;
+	struct retention rules;		/* of VMs that are no items */
+	struct item_rules items;
 	struct progress progress;
 	struct job_run *run;
 	bool dry;
@@ -34,6 +36,7 @@ static void interrupt(int number)
 static void job_clear(struct job *j)
 {
 	zone_free(j->zone);
+	item_rules_clear(&j->items);
 }
 
 static int take_rules(struct job *j, struct error *err)
@@ -59,10 +62,14 @@ static int take_rules(struct job *j, struct error *err)
 	return 0;
 }
 
-static int rules_of(void *arg, const char *vm, struct retention *out, struct error *err)
+/* An item by its state and policy, the others by the --keep options. */
+static int rules_of(void *arg, const char *vm_id, struct retention *out, struct error *err)
 {
-	(void)vm, (void)err;
-	*out = ((struct job *)arg)->rules;
+	struct job *j = arg;
+
+	(void)err;
+	if (!item_rules_of(&j->items, vm_id, out))
+		*out = j->rules;
 	return 0;
 }
 
@@ -170,6 +177,16 @@ static int finish(struct job *j, const struct prune_result *r)
 	return said ? said : r->inventory->blocked[0] ? EXIT_WARNINGS : EXIT_DONE;
 }
 
+static int prune_by_items(struct job *j, struct vault *v, const struct prune_options *o, struct prune_result *r,
+			  struct error *err)
+{
+	int rc = item_rules_take(v, &j->items, err);
+
+	*r = (struct prune_result){ .n_points = 0 };
+	rc = rc ? rc : prune_run(v, o, r, err);
+	return rc || j->dry ? rc : item_rules_forget(&j->items, r->inventory, &r->records, err);
+}
+
 static int prune(struct job *j, struct vault *v, struct error *err)
 {
 	struct prune_options o = { .rules = rules_of, .progress = tell, .arg = j, .dry = j->dry,
@@ -192,7 +209,7 @@ static int prune(struct job *j, struct vault *v, struct error *err)
 							   .task = "Expire and collect" }, &j->run, err) < 0)
 		return report_error(j->in->report, err);
 	progress_begin(&j->progress, j->in->options, "compact");
-	rc = prune_run(v, &o, &r, err);
+	rc = prune_by_items(j, v, &o, &r, err);
 	progress_end(&j->progress);
 	if (rc == 0 && o.vm_id && !r.n_points) {
 		error_set(err, ENOENT, "the vault has no recovery point of a VM '%s'", j->in->operands[1]);
@@ -223,14 +240,17 @@ const struct command cmd_prune = {
 	.max = 2,
 	.summary = "let recovery points expire, and delete what nobody needs any more",
 	.text = "Decides for each point of VM, or of all, whether it is still to be kept; --dry-run says so with the "
-		"reason. Without any --keep option only points expire that were made with --retain-until. The newest "
+		"reason. Points of a protected VM live by its policy as it is now; those of a VM whose protection is "
+		"stopped stay, and those of a soft-deleted one go after 14 days. The --keep options are for VMs that are not "
+		"protected; without any, only such points of theirs expire that were made with --retain-until. The newest "
 		"good point of a VM never expires, nor does the newest proven one, nor a point that is held.\n\n"
 		"A point that expires is hidden at once. It is deleted by a prune at least a day later, when that "
 		"prune's own rules want it gone too and nobody mounts or restores it; rules that keep it bring it "
 		"back until then. Data that no point needs is deleted when it is a week old and every backup that "
 		"might use it has ended. All times are the store's, not this host's.\n\n"
 		"Prune may run beside backups, mounts, restores and other prunes, and may be killed at any moment.",
-	.example = "  adebackup prune /backup --vault-key vault.key --keep-daily 30 --keep-monthly 12 --dry-run\n"
+	.example = "  adebackup prune /backup --vault-key vault.key --dry-run\n"
+		   "  adebackup prune /backup --vault-key vault.key --keep-daily 30 --keep-monthly 12 --dry-run\n"
 		   "  adebackup prune /backup web1 --vault-key vault.key --keep-last 7 --compact",
 	.groups = G_VAULT | G_PRUNE | G_LONG | G_JOB,
 	.vault = true,

@@ -7,6 +7,7 @@
 #include "tools/lib/key_options.h"
 #include "tools/lib/point_opening.h"
 #include "tools/lib/progress.h"
+#include "tools/lib/restore_site.h"
 #include "tools/lib/vault_opening.h"
 
 #include <errno.h>
@@ -253,7 +254,8 @@ static int prepare(struct job *j, struct error *err)
 	j->point = j->vault ? point_from_operand(j->vault, in->operands[1], &j->reader, err) : NULL;
 	if (!j->point)
 		return -err->code;
-	if (point_check_disks(j->point, in->options, err) < 0 || choose_place(j, err) < 0)
+	if (point_check_disks(j->point, in->options, err) < 0 || choose_place(j, err) < 0 ||
+	    restore_site_check(j->vault, j->point, in->options, err) < 0)
 		return -err->code;
 	j->audit = audit_from_options(in->options, err);
 	if (j->audit && !as_stored(j))

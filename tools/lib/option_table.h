@@ -55,7 +55,7 @@ OPTION(AZURE_AUTHORITY, "azure-authority", "URL", G_STORES | G_KEYS | G_KEYSTORE
 OPTION(SECRET_URL, "secret-url", "URL", G_KEYS,
        "the secret that holds the key, or its NAME[/VERSION]; without it all secrets tagged as "
        "disk keys are tried; may be repeated")
-OPTION(VM_CONFIG, "vm-config", "FILE", G_KEYS | G_CHECK,
+OPTION(VM_CONFIG, "vm-config", "FILE", G_KEYS | G_CHECK | G_PROTECT,
        "JSON that names the keys: a VM or disk model, blob metadata, what Restore disks left, a "
        "recovery point; may be repeated")
 OPTION(KEK_URL, "kek-url", "URL", G_KEYS | G_PUTBACK,
@@ -114,8 +114,9 @@ OPTION(MAX_BANDWIDTH, "max-bandwidth", "SIZE", G_VAULT | G_STORE,
 
 /* A new vault. */
 OPTION(NAME, "name", "TEXT", G_NEWVAULT, "the vault's name, for people")
-OPTION(SUBSCRIPTION, "subscription", "ID", G_NEWVAULT, "the Azure subscription that it serves")
-OPTION(REGION, "region", "TEXT", G_NEWVAULT, "the Azure region that it serves")
+OPTION(SUBSCRIPTION, "subscription", "ID", G_NEWVAULT | G_PROTECT | G_RESTORE,
+       "the Azure subscription: that a new vault serves, that a VM is in, or that a restore is for")
+OPTION(REGION, "region", "TEXT", G_NEWVAULT | G_PROTECT | G_RESTORE, "likewise the Azure region")
 OPTION(CAPSULE, "capsule", "sealed|wrapped|none", G_NEWVAULT,
        "what points keep of the disks' keys: all, sealed by the vault's key; only what a KEK "
        "wraps; nothing (sealed)")
@@ -128,11 +129,12 @@ OPTION(POINT, "point", "POINT", G_MOUNT | G_EXPORT,
        "of that VM: show this recovery point alone: its id or the beginning of it, its time, or latest")
 
 /* Backups. */
-OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_RESTORE | G_EXPORT | G_POINT,
+OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_PROTECT | G_RESTORE | G_EXPORT | G_POINT,
        "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD, block "
        "device, blob or https address that it is; repeated for each")
 OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
-       "keep the point until then, 2027-01-31T00:00:00Z, whatever a policy says")
+       "keep the point until then, whatever a policy says: 2027-01-31 is its last day (UTC), 2027-01-31T12:00:00Z "
+       "its end")
 
 /* Restores. */
 OPTION(TO, "to", "PATH", G_RESTORE | G_CAPSULE | G_REBUILD, "where to: a folder, or for one disk a file or a block device")
@@ -167,6 +169,15 @@ OPTION(TRUST_CLOCK, "trust-clock", NULL, G_PRUNE,
 /* Jobs. */
 OPTION(NOTIFY, "notify", "COMMAND", G_JOB,
        "when the job has ended, run this with sh -c, the job as JSON on its standard input; it has a minute")
+
+/* Protected VMs. */
+OPTION(POLICY, "policy", "NAME", G_PROTECT, "the backup policy (DefaultPolicy)")
+OPTION(SKIP_FAILED, "skip-failed", NULL, G_PROTECT, "protect those that can be, and tell the others")
+OPTION(CROSS_REGION, "cross-region", NULL, G_PROTECT | G_RESTORE,
+       "although it is another region, which Azure Backup would refuse")
+OPTION(CROSS_SUBSCRIPTION, "cross-subscription", NULL, G_PROTECT | G_RESTORE, "although it is another subscription, likewise")
+OPTION(KEEP, "keep", NULL, G_UNPROTECT, "its points stay for ever")
+OPTION(DELETE, "delete", NULL, G_UNPROTECT, "its points go after 14 days")
 
 /* Policies. */
 OPTION(SCHEDULE, "schedule", "daily|weekly|hourly", G_POLICY, "how often backups run; hourly with --enhanced (daily)")

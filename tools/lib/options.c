@@ -26,6 +26,7 @@ const struct option_group_def option_group_defs[] = {
 	{ G_EXPORT, "exports" },
 	{ G_REBUILD, "the new machine" },
 	{ G_VERIFY, "verifying" },
+	{ G_PROTECT | G_UNPROTECT, "protected VMs" },
 	{ G_POLICY, "policies" },
 	{ G_AZURE | G_SIMULATE, "looking at policies" },
 	{ G_PRUNE, "expiry" },

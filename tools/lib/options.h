@@ -55,7 +55,6 @@ enum option_group {
 	G_POLICY = 1ull << 32,	/* describes a policy */
 	G_PROTECT = 1ull << 33,	/* protects VMs */
 	G_UNPROTECT = 1ull << 34,
-	G_ITEMS	 = 1ull << 35,	/* looks at items */
 	G_AZURE	 = 1ull << 36,	/* prints Azure's JSON */
 	G_SIMULATE = 1ull << 37,
 };

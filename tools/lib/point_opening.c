@@ -3,6 +3,7 @@
 #include "fs/azure/find_keys.h"
 #include "fs/image/point_family.h"
 #include "fs/vault/capsule.h"
+#include "fs/vault/item.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/seen.h"
@@ -36,6 +37,15 @@ static int read_unmarked(struct vault *v, const struct point_name *name, struct 
 	return point_read(v, name, out, err);
 }
 
+/* No restore, no look, until somebody takes the VM back. */
+static int refuse_deleted(struct vault *v, const char *vm, const char *vm_id, struct error *err)
+{
+	bool deleted;
+	int rc = item_is_deleted(v, vm_id, &deleted, err);
+
+	return rc < 0 || !deleted ? rc : item_deleted_error(vm, err);
+}
+
 struct point *point_from_operand(struct vault *v, const char *text, struct vault_session **reader,
 				 struct error *err)
 {
@@ -55,6 +65,8 @@ struct point *point_from_operand(struct vault *v, const char *text, struct vault
 		if (*reader)
 			vault_session_end(TAKE(*reader));
 		rc = point_find(v, vm, which, &name, err);
+		if (rc == 0)
+			rc = refuse_deleted(v, vm, name.vm_id, err);
 		if (rc < 0)
 			break;
 		*reader = vault_reader_begin(v, name.object, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/policy_run.h"
+#include "fs/policy/item_rules.h"
 #include "fs/policy/prune.h"
+#include "tools/lib/item_backup.h"
 #include "tools/lib/jobs.h"
 #include "tools/lib/seen.h"
 
@@ -73,6 +75,7 @@ static void note_point(struct work *w, const struct point *p)
 		job_run_warn(w->job, &warning);
 	}
 	error_clear(&warning);
+	item_backup_note(w->run->vault, p, w->run->report);
 	if (seen_newer(w->run->vault, p, true, &warning))
 		job_run_warn(w->job, &warning);
 }
@@ -150,12 +153,17 @@ void policy_run_backups(struct policy_run *r)
 struct pruning {
 	const struct policy_run *run;
 	struct job_run *job;
-	struct due_list rules;		/* policies and items as they are now, not as they were before the backups */
+	struct item_rules rules;	/* policies and items as they are now, not as they were before the backups */
 };
 
-static int rules(void *arg, const char *vm, struct retention *out, struct error *err)
+/* A VM that is no item: all its points stay. */
+static int rules(void *arg, const char *vm_id, struct retention *out, struct error *err)
 {
-	return due_rules(&((struct pruning *)arg)->rules, vm, out, err);
+	struct pruning *p = arg;
+
+	(void)err;
+	item_rules_of(&p->rules, vm_id, out);
+	return 0;
 }
 
 static int tell_prune(void *arg, uint64_t done, uint64_t total)
@@ -171,20 +179,22 @@ static int prune(struct pruning *p, struct error *err)
 				   .compact = options_has(p->run->options, OPT_COMPACT) };
 	struct error note = ERROR_INIT;
 	struct prune_result result;
-	int rc = due_list_take(p->run->vault, &p->rules, err);
+	int rc = item_rules_take(p->run->vault, &p->rules, err);
 
 	if (rc < 0) {
-		due_list_clear(&p->rules);
+		item_rules_clear(&p->rules);
 		return rc;
 	}
 	rc = prune_run(p->run->vault, &o, &result, err);
+	if (rc == 0)
+		rc = item_rules_forget(&p->rules, result.inventory, &result.records, err);
 	if (rc == 0 && result.inventory->blocked[0]) {
 		error_set(&note, EBUSY, "%s", result.note);
 		error_next(&note, "`adebackup verify` tells what is damaged, and --repair takes it out of the way.");
 		job_run_warn(p->job, &note);
 	}
 	prune_result_clear(&result);
-	due_list_clear(&p->rules);
+	item_rules_clear(&p->rules);
 	return rc;
 }
 
