@@ -71,8 +71,8 @@ void readahead_note(struct readahead *r, uint64_t off, uint64_t len, uint64_t si
 		s->next = end;
 		if (s->ahead < end)
 			s->ahead = end;
-		/* Half of the window is used up: ask for the next half and more. */
-		if (!s->window || s->ahead - end <= s->window / 2) {
+		/* A quarter of the window is used up: ask on, so that several requests are always under way. */
+		if (!s->window || s->ahead - end <= s->window / 4 * 3) {
 			grow(s, len);
 			*from = s->ahead;
 			*to = end + s->window < size ? end + s->window : size;
