@@ -42,35 +42,51 @@ static void backup_clear(struct backup *b)
 	pthread_mutex_destroy(&b->run.lock);
 }
 
-/* The newest point that can be read, and the SHA-256 of its stored manifest. */
-static int read_parent(struct backup *b, struct error *err)
+typedef int list_points_fn(struct vault *v, const char *vm_id, struct point_name **list, size_t *n, struct error *err);
+
+/* The newest point of the list that can be read; its manifest's name is `object`. */
+static int read_newest(struct backup *b, list_points_fn *list_points, char object[192], struct error *err)
 {
 	AUTO(free) struct point_name *list = NULL;
-	AUTO(free) void *data = NULL;
-	uint8_t sum[SHA256_BYTES];
-	size_t n, len;
-	int rc = point_list(b->run.vault, b->run.vm_id, &list, &n, err);
+	size_t n;
+	int rc = list_points(b->run.vault, b->run.vm_id, &list, &n, err);
 
-	if (rc < 0)
-		return rc;
-	while (n-- && !b->parent) {
+	b->unread = 0;
+	while (rc == 0 && n-- && !b->parent) {
 		rc = point_read(b->run.vault, &list[n], &b->parent, err);
-		if (rc == -EBADMSG)
+		if (rc == -EBADMSG && list_points == point_list)
 			log_warning("%s cannot be read (%s); the backup does without it", list[n].object, err->text);
 		if (rc < 0 && rc != -EBADMSG && rc != -ESTALE)
 			return rc;
 		if (rc < 0)
 			error_clear(err);
 		b->unread += rc < 0;
+		rc = 0;
+		snprintf(object, 192, "%s", list[n].object);
 	}
-	if (!b->parent)
-		return 0;
-	n++;
-	rc = store_settle(vault_store(b->run.vault), list[n].object, err);
+	return rc;
+}
+
+/* With the SHA-256 of the stored manifest. */
+static int read_parent(struct backup *b, struct error *err)
+{
+	AUTO(free) void *data = NULL;
+	uint8_t sum[SHA256_BYTES];
+	char object[192];
+	size_t len;
+	int rc = read_newest(b, point_list_latest, object, err);
+
+	if (rc == 0 && b->unread) {		/* damaged: the others are looked through, and it is told */
+		point_free(TAKE(b->parent));
+		rc = read_newest(b, point_list, object, err);
+	}
+	if (rc < 0 || !b->parent)
+		return rc;
+	rc = store_settle(vault_store(b->run.vault), object, err);
 	if (rc < 0)
 		return rc;
-	snprintf(b->point->previous, sizeof(b->point->previous), "%s", list[n].object);
-	rc = store_get_all(vault_store(b->run.vault), list[n].object, OBJECT_MAX_BYTES, &data, &len, err);
+	snprintf(b->point->previous, sizeof(b->point->previous), "%s", object);
+	rc = store_get_all(vault_store(b->run.vault), object, OBJECT_MAX_BYTES, &data, &len, err);
 	if (rc == 0 && (rc = sha256(data, len, sum)) == 0)
 		hex_encode(sum, sizeof(sum), b->point->previous_sha256);
 	return rc;
@@ -113,7 +129,7 @@ static int name_point(struct backup *b, struct error *err)
 	struct point *p = b->point;
 	uint8_t id[(POINT_ID_TEXT - 1) / 2];
 	size_t n;
-	int rc = point_list(b->run.vault, b->run.vm_id, &list, &n, err);
+	int rc = point_list_latest(b->run.vault, b->run.vm_id, &list, &n, err);
 
 	if (rc < 0)
 		return rc;
