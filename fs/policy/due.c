@@ -76,6 +76,8 @@ static int64_t prune_due(const struct job_past *p)
 		return 0;
 	if (p->running)
 		return INT64_MAX;
+	if (p->died && p->failures < DUE_DEATHS)
+		return 0;
 	return p->failures ? p->failed + DUE_AGAIN_SECONDS : p->done ? p->done + DUE_PRUNE_SECONDS : 0;
 }
 

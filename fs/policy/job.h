@@ -103,7 +103,7 @@ const struct job_past *job_past_find(const struct job_past *list, size_t n, cons
 /* Ask it to stop.  -EALREADY: it has ended. */
 int job_cancel(struct vault *v, const struct job_record *j, struct error *err);
 
-/* Take away what is older than JOB_KEPT of jobs that ended, but the newest
+/* Settle the dead, and take away what is older than JOB_KEPT of jobs that ended, but the newest
  * backup that worked of each VM and its newest job; *n is counted up. */
 int job_drop_old(struct vault *v, uint64_t *n, struct error *err);
 

@@ -190,6 +190,24 @@ static bool is_last_backup(struct vault *v, const struct job_listing *l, size_t 
 	return true;
 }
 
+/* What a job left that died before its last word, or right after it. */
+static int clean(struct vault *v, const struct job_names *names, int64_t now, struct error *err)
+{
+	struct job_record j;
+	int rc = 0;
+
+	if (names->end && (names->any || names->cancel))
+		remove_records(v, names->vm_id, names->number, false);
+	if (names->end)
+		return 0;
+	rc = job_read(v, names, now, &j, err);
+	if (rc == -ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	return rc == 0 && j.dead ? job_settle(v, &j, err) : rc;
+}
+
 int job_drop_old(struct vault *v, uint64_t *n, struct error *err)
 {
 	__attribute__((cleanup(job_listing_clear))) struct job_listing l = { .n = 0 };
@@ -197,6 +215,8 @@ int job_drop_old(struct vault *v, uint64_t *n, struct error *err)
 	int rc = store_now(vault_store(v), &now, err);
 
 	rc = rc < 0 ? rc : job_listing_take(v, "job/", &l, err);
+	for (size_t i = 0; rc == 0 && i < l.n; i++)
+		rc = clean(v, &l.row[i], now, err);
 	for (size_t i = 0; rc == 0 && i + 1 < l.n; i++) {
 		const struct job_names *o = &l.row[i];
 
