@@ -20,7 +20,7 @@ head -c 2000000 /dev/urandom >os.raw
 head -c 250M /dev/urandom >long.raw
 "$A" init "$V" --vault-key "$K" >/dev/null
 
-say "each kind of job, and who is told"
+say "row 33: each kind of job, and who is told"
 # shellcheck disable=SC2016	# the command's own shell
 backup vm os.raw --notify 'cat >note; echo "$0 was told" >&2' 2>err
 expect_text "was told" err
@@ -45,7 +45,7 @@ say "a command that fails or lasts is a warning"
 "$A" backup "$V" vm --vault-key "$K" --disk os=os.raw --notify 'exit 7' >/dev/null 2>err
 expect_text "warning: --notify: the command failed with 7" err
 
-say "progress is shown, a second backup is refused, and cancelling works from elsewhere"
+say "row 33: progress is shown, a second backup is refused, and cancelling works from elsewhere"
 start big long.raw --notify 'cat >note'
 wait_for 20 began 1
 kill -STOP "$pid"
@@ -66,7 +66,7 @@ expect_text "cancelled, as" err
 jq -e '.status == "Cancelled" and .tasks[-1].status == "Cancelled"' note >/dev/null || fail "$(cat note)"
 [ "$(points big)" = "" ] || [ "$(points big)" = 0 ] || fail "a point of a cancelled backup"
 
-say "a killed backup has failed at once, and the next one goes on"
+say "row 34: a killed backup has failed at once, and the next one goes on from what is stored"
 start big long.raw
 wait_for 20 began 2
 kill -KILL "$pid"

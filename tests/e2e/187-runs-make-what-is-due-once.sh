@@ -33,7 +33,7 @@ expect_status 0 "$A" jobs list "$V" --vault-key "$K" --json
 said '[.jobs[] | select(.operation == "Backup" and .scheduled and .status == "Completed")] | length == 3'
 said '[.jobs[] | select(.operation == "Prune" and .scheduled)] | length == 1'
 
-say "a backup on demand is beside the schedule, and knows the item's disks"
+say "row 31: a backup on demand is beside the schedule, and knows the item's disks"
 expect_status 0 "$A" backup "$V" new --vault-key "$K"
 [ "$(points new)" = 1 ] || fail "the item's disks are not known"
 

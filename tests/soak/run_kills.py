@@ -55,7 +55,7 @@ class Trial:
 
     def pass_time(self):
         """A quarter of an hour for those who wait for signs of life."""
-        for name in os.listdir(self.vault + "/job"):
+        for name in os.listdir(self.vault + "/job") if os.path.isdir(self.vault + "/job") else []:
             path = self.vault + "/job/" + name
             t = os.stat(path).st_mtime - 1200
             os.utime(path, (t, t))
