@@ -241,7 +241,7 @@ class Restore:
         self.lines = [[w.replace("{to}", "DIR") for w in self.argv]]
 
     def run(self):
-        to, before = os.path.join(self.tmp, "to"), self.server.sent()
+        to, before = os.path.join(self.tmp, "to.raw"), self.server.sent()
         begin = time.perf_counter()
         benchlib.run([os.path.join(benchlib.BUILD, self.argv[0])] + [w.format(to=to) for w in self.argv[1:]],
                      stdout=subprocess.DEVNULL)
