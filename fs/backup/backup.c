@@ -217,6 +217,23 @@ static unsigned threads_of(const struct backup_options *o)
 	return n < 1 ? 1 : n > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : (unsigned)n;
 }
 
+/* NULL: all is compared. */
+static struct pagemap *ask_changes(const struct backup *b, const struct backup_disk *d, const struct point_disk *parent)
+{
+	struct error why = ERROR_INIT;
+	char line[1400];
+	struct pagemap *m = !d->changes ? NULL
+		: d->changes(d->changes_arg, b->run.vault, b->run.vm_id, d->source, parent, &why);
+
+	if (m)
+		log_info("disk %s: what the service says has changed since the point before is read, the rest kept",
+			 d->name);
+	else if (why.code)
+		log_warning("disk %s: all of it is read and compared, since the changes are not known: %s", d->name,
+			    error_line(&why, line, sizeof(line)));
+	return m;
+}
+
 static int store_disk(struct backup *b, const struct backup_disk *d, struct error *err)
 {
 	const struct point_disk *parent = b->parent ? point_find_disk(b->parent, d->name) : NULL;
@@ -225,6 +242,7 @@ static int store_disk(struct backup *b, const struct backup_disk *d, struct erro
 		.run = &b->run, .source = d->source, .threads = threads_of(b->opts),
 		.chunk_size = vault_info(b->run.vault)->chunk_size,
 	};
+	AUTO(pagemap_free) struct pagemap *changed = NULL;
 	int rc;
 
 	if (!out)
@@ -234,6 +252,8 @@ static int store_disk(struct backup *b, const struct backup_disk *d, struct erro
 	snprintf(out->name, sizeof(out->name), "%s", d->name);
 	snprintf(out->source, sizeof(out->source), "%s", d->words ? d->words : "");
 	out->vhd = d->vhd;
+	snprintf(out->source_version, sizeof(out->source_version), "%s", d->version ? d->version : "");
+	job.changed = changed = job.parent ? ask_changes(b, d, job.parent) : NULL;
 	rc = disk_backup(&job, tick, b, out, err);
 	return rc < 0 ? error_prefix(err, rc, "disk %s", d->name) : 0;
 }

@@ -9,6 +9,7 @@
 #define ADE_FS_BACKUP_BACKUP_H
 
 #include "fs/image/blockdev.h"
+#include "fs/image/pagemap.h"
 #include "fs/vault/point.h"
 
 struct backup_disk {
@@ -16,6 +17,13 @@ struct backup_disk {
 	struct blockdev *source;	/* borrowed */
 	bool vhd;			/* it ends in a VHD footer */
 	const char *words;		/* where it came from, for people */
+	const char *version;		/* of a source behind HTTP: its ETag; NULL: none */
+	/* Which chunks have changed since parent (NULL: none); holes of the result,
+	 * which is the caller's to free, have not.  NULL: compare all, *why says why
+	 * (code 0: nothing to say).  The op may be NULL. */
+	struct pagemap *(*changes)(void *arg, struct vault *v, const char *vm_id, struct blockdev *source,
+				   const struct point_disk *parent, struct error *why);
+	void *changes_arg;
 };
 
 /* What proving found, for the manifest. */

@@ -85,6 +85,43 @@ static void read_ahead(struct blockdev *source, uint64_t off, uint64_t end)
 		blockdev_prefetch(source, off, end - off < AHEAD_BYTES ? end - off : AHEAD_BYTES);
 }
 
+/* May the chunk stay as the parent has it?  What the parent does not have, or
+ * could not tell, is read. */
+static bool is_kept(struct worker *w, uint64_t chunk)
+{
+	struct pagemap *changed = w->job->b->changed;
+
+	return changed && w->parent && pagemap_is_hole(changed, chunk);
+}
+
+/* How many chunks from `from` on the parent's entries do for. */
+static uint64_t keep_chunks(struct worker *w, uint64_t from, uint64_t to, int *rc)
+{
+	const struct disk_backup *b = w->job->b;
+	uint64_t n = 0;
+
+	while (*rc == 0 && from + n < to && is_kept(w, from + n)) {
+		struct map_entry old;
+
+		*rc = parent_map_entry(w->parent, from + n, &old);
+		if (*rc < 0 || !sealer_keep(w->sealer, &old))
+			break;
+		w->entries[from + n++ - w->first] = old;
+	}
+	atomic_fetch_add(&b->run->read_bytes, n * b->chunk_size);
+	return n;
+}
+
+/* Chunks from there on to read at once: up to the next that is kept. */
+static uint64_t changed_run(struct worker *w, uint64_t from, uint64_t to)
+{
+	uint64_t n = 1;
+
+	while (from + n < to && n < w->read_chunks && !is_kept(w, from + n))
+		n++;
+	return n;
+}
+
 /* Chunks [from, to) of the leaf at hand. */
 static int take_chunks(struct worker *w, uint64_t from, uint64_t to)
 {
@@ -92,13 +129,23 @@ static int take_chunks(struct worker *w, uint64_t from, uint64_t to)
 	int rc = 0;
 
 	while (from < to && rc == 0) {
-		uint64_t n = to - from < w->read_chunks ? to - from : w->read_chunks, off = from * b->chunk_size;
-		uint64_t want = n * b->chunk_size, left = b->source->size - off;
-		size_t len = (size_t)(want < left ? want : left);
+		uint64_t n = keep_chunks(w, from, to, &rc), off, want, left;
+		size_t len;
+
+		if (n || rc < 0) {
+			from += n;
+			continue;
+		}
+		n = changed_run(w, from, to);
+		off = from * b->chunk_size;
+		want = n * b->chunk_size;
+		left = b->source->size - off;
+		len = (size_t)(want < left ? want : left);
 
 		if (atomic_load(&b->run->stop))
 			return -ECANCELED;
-		read_ahead(b->source, off + len, to * b->chunk_size);
+		if (!b->changed)
+			read_ahead(b->source, off + len, to * b->chunk_size);
 		rc = blockdev_pread(b->source, w->buf, len, off);
 		if (rc < 0)
 			return error_set(&w->err, -rc, "the source cannot be read at offset %llu: %s",

@@ -9,12 +9,14 @@
 
 #include "fs/backup/run.h"
 #include "fs/image/blockdev.h"
+#include "fs/image/pagemap.h"
 #include "fs/vault/point.h"
 
 struct disk_backup {
 	struct run *run;
 	struct blockdev *source;
 	const struct point_disk *parent;	/* NULL: none of its kind */
+	struct pagemap *changed;		/* its holes are chunks as the parent has them; NULL: compare all */
 	uint32_t chunk_size;
 	unsigned threads;
 };

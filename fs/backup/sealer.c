@@ -161,6 +161,11 @@ static bool is_same(const struct sealer *s, const struct map_entry *old, const u
 	       (old->ref.kind != CHUNK_PATCH || run_may_use(s->run, &old->base));
 }
 
+bool sealer_keep(const struct sealer *s, const struct map_entry *old)
+{
+	return old->ref.kind != CHUNK_ZERO && is_same(s, old, old->ref.name);
+}
+
 int sealer_take(struct sealer *s, const void *chunk, const struct map_entry *old, struct map_entry *out,
 		struct error *err)
 {

@@ -16,6 +16,9 @@ struct sealer;
 struct sealer *sealer_new(struct run *r, uint32_t chunk_size, struct error *err);
 void sealer_free(struct sealer *s);
 
+/* May the parent's entry, of a chunk that is stored, stand as it is? */
+bool sealer_keep(const struct sealer *s, const struct map_entry *old);
+
 /* chunk: chunk_size bytes.  old: the parent's entry there, CHUNK_ZERO without one.
  * *out: the new entry.  0 or -errno with words. */
 int sealer_take(struct sealer *s, const void *chunk, const struct map_entry *old, struct map_entry *out,

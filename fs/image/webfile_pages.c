@@ -14,7 +14,7 @@ struct asking {
 	struct secret *since_header;	/* "x-ms-previous-snapshot-url: …" with a NUL; NULL: none */
 	uint64_t from, to;		/* of the part that is asked for */
 	struct page_list *list;
-	bool changed;
+	bool changed, too_much;
 };
 
 /* http_check_fn: a page that cannot be read is asked for again. */
@@ -22,6 +22,9 @@ static int check_pages(void *arg, const struct http_response *rs, struct error *
 {
 	struct asking *a = arg;
 
+	a->too_much = !strcmp(azure_blob_code(rs), "OperationTimedOut");
+	if (a->too_much)	/* it will not do better the next time: asked for less at once */
+		return error_set(err, ENOTSUP, "the service does not list so many pages at once");
 	if (rs->status != 200 && rs->status != 206)
 		return 0;
 	a->changed = !webfile_is_version(a->w, rs);
@@ -50,12 +53,13 @@ static int get_page(struct asking *g, const char *marker, struct error *err)
 		a.param[a.n_params++] = (struct http_param){ "marker", marker };
 	if (g->since && g->since->snapshot)
 		a.param[a.n_params++] = (struct http_param){ "prevsnapshot", g->since->snapshot };
+	g->changed = g->too_much = false;
 	a.http.max_body = REMOTE_LIST_MAX;
 	a.http.check = check_pages;
 	a.http.check_arg = g;
 	a.moves = 1u << 20;
 	rc = webfile_send(g->w, &a, err);
-	if (rc == -EMSGSIZE || (rc == 0 && !strcmp(azure_blob_code(&a.rs), "OperationTimedOut")))
+	if (rc == -EMSGSIZE || g->too_much)
 		return -E2BIG;
 	if (rc < 0)
 		return rc;

@@ -36,6 +36,7 @@ struct point_disk {
 	struct chunk_ref top;		/* the top page */
 	uint8_t *top_page;		/* as it is stored there, top.len bytes, owned; NULL: not kept here */
 	char source[512];		/* where it came from, for people */
+	char source_version[128];	/* ETag of a source behind HTTP; "": none */
 	uint64_t stored_bytes, new_bytes;	/* sealed bytes it refers to, it added */
 	struct jval *info;		/* volumes at backup time (info.json), owned; NULL: none */
 	struct opening_row *opening;	/* owned, ascending; may be none */

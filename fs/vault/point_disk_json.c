@@ -249,6 +249,8 @@ struct jval *point_disk_to_jval(const struct point_disk *d, bool top_page)
 	rc = rc ? rc : jval_set_u64_text(o, "chunk_size", d->chunk_size);
 	rc = rc ? rc : jval_set_u64_text(o, "levels", d->levels);
 	rc = rc ? rc : jval_set_text(o, "source", d->source);
+	if (!rc && d->source_version[0])
+		rc = jval_set_text(o, "source_version", d->source_version);
 	rc = rc ? rc : jval_set_u64_text(o, "stored_bytes", d->stored_bytes);
 	rc = rc ? rc : jval_set_u64_text(o, "new_bytes", d->new_bytes);
 	if (!rc && d->has_top)
@@ -276,6 +278,9 @@ bool point_disk_from_jval(const struct jval *o, struct point_disk *d)
 	    !point_get_text(o, "source", d->source, sizeof(d->source)) ||
 	    !point_get_u64(o, "stored_bytes", UINT64_MAX, &d->stored_bytes) ||
 	    !point_get_u64(o, "new_bytes", UINT64_MAX, &d->new_bytes) || (info && !jval_is_object(info)))
+		return false;
+	if (jval_get(o, "source_version") &&
+	    !point_get_text(o, "source_version", d->source_version, sizeof(d->source_version)))
 		return false;
 	d->vhd = jval_bool(jval_get(o, "vhd"), false);
 	d->chunk_size = (uint32_t)chunk;
