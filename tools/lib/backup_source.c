@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/backup_source.h"
 #include "fs/backup/proof.h"
+#include "fs/image/webdisk.h"
+#include "tools/lib/backup_changes.h"
 #include "tools/lib/opening.h"
 
 #include <errno.h>
@@ -24,6 +26,8 @@ static int add(struct backup_disks *all, const char *name, size_t len, const cha
 
 	if (all->n == BACKUP_DISKS_MAX)
 		return error_set(err, EINVAL, "more than %u disks", BACKUP_DISKS_MAX);
+	all->options = o;
+	all->spec[all->n] = source;
 	snprintf(all->name[all->n], sizeof(all->name[0]), "%.*s", (int)len, name);
 	all->source.cache_bytes = FETCHED_BYTES;
 	d->source = source_open(&all->source, source, o, &d->vhd, err);
@@ -34,6 +38,9 @@ static int add(struct backup_disks *all, const char *name, size_t len, const cha
 	}
 	d->name = all->name[all->n++];
 	d->words = source_words(d->source, source);
+	d->version = webdisk_info(d->source) ? webdisk_info(d->source)->version : NULL;
+	d->changes = backup_changes;
+	d->changes_arg = all;
 	return 0;
 }
 

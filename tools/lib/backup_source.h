@@ -17,11 +17,13 @@
 
 #define BACKUP_DISKS_MAX 64u
 
-/* Zeroed before; borrows the sources' words. */
+/* Zeroed before; borrows the sources' words, and must stay where it is while they are in use. */
 struct backup_disks {
 	struct backup_disk disk[BACKUP_DISKS_MAX];
 	char name[BACKUP_DISKS_MAX][64];
+	const char *spec[BACKUP_DISKS_MAX];	/* as it was named, without its secret; borrowed */
 	size_t n;
+	const struct options *options;	/* borrowed */
 	struct source_opening source;	/* of disks behind URLs */
 };
 

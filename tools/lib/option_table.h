@@ -132,6 +132,9 @@ OPTION(POINT, "point", "POINT", G_MOUNT | G_EXPORT,
 OPTION(DISK, "disk", "NAME[=SOURCE]", G_BACKUP | G_PROTECT | G_RESTORE | G_EXPORT | G_POINT,
        "a disk of the VM: os, lun0, lun1 …; for a backup NAME=SOURCE, the image, fixed VHD, block "
        "device, blob or https address that it is; repeated for each")
+OPTION(PREVIOUS_SNAPSHOT, "previous-snapshot", "NAME=URL", G_BACKUP,
+       "of a managed disk: the SAS address of the snapshot that the point before was made from; only what "
+       "changed since is read; may be repeated")
 OPTION(RETAIN_UNTIL, "retain-until", "TIME", G_BACKUP,
        "keep the point until then, whatever a policy says: 2027-01-31 is its last day (UTC), 2027-01-31T12:00:00Z "
        "its end")
