@@ -89,7 +89,7 @@ int fixture_backup(struct fixture *f, struct error *err)
 	if (!v)
 		return -1;
 	for (size_t k = 0; k < f->n_disks; k++)
-		d[k] = (struct backup_disk){ names[k], modeldisk_open(f->disk[k]), false, "a model" };
+		d[k] = (struct backup_disk){ .name = names[k], .source = modeldisk_open(f->disk[k]), .words = "a model" };
 	rc = backup_run(v, d, f->n_disks, &o, &p, &f->last, err);
 	for (size_t k = 0; k < f->n_disks; k++)
 		blockdev_unref(d[k].source);

@@ -97,7 +97,7 @@ static void put_point(struct vault *v, const struct point_disk *disk)
 	AUTO(chunk_cache_free) struct chunk_cache *cache = chunk_cache_new(0, NULL);
 	AUTO(point_free) struct point *p = point_new();
 	struct point_disk *d = point_add_disk(p);
-	struct backup_disk source = { "os", NULL, false, "a model" };
+	struct backup_disk source = { .name = "os", .words = "a model" };
 	struct proof_keys k = { .disks = &source, .n_disks = 1 };
 	struct error err = ERROR_INIT;
 
