@@ -37,6 +37,9 @@ int capsule_open(const struct key_ring *ring, const char *point_id, const struct
 /* Does it hold a key that the vault's key opens by itself? */
 bool capsule_has_plain(const struct jval *capsule);
 
+/* Is it sealed for slots marked for capsules? */
+bool capsule_is_for_slots(const struct jval *capsule);
+
 /* What else may open a capsule's keys. */
 struct capsule_opener {
 	const struct key_ring *ring;

@@ -67,6 +67,11 @@ bool capsule_has_plain(const struct jval *capsule)
 	return false;
 }
 
+bool capsule_is_for_slots(const struct jval *capsule)
+{
+	return jval_len(jval_get(capsule, "recipients")) > 0;
+}
+
 static int no_kek(const struct row_label *l, struct error *err)
 {
 	error_set(err, ENOKEY, "the key %s is wrapped by a KEK that is not at hand: %s", l->name,

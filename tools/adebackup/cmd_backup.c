@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/azure/settings.h"
+#include "fs/vault/capsule.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/backup_source.h"
 #include "tools/lib/item_backup.h"
@@ -22,6 +23,7 @@ struct job {
 	struct progress progress;
 	struct item item;		/* vm "": the VM is no item */
 	struct job_run *run;
+	bool was_for_slots;		/* the VM's newest point so far is sealed for slots marked for capsules */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -125,14 +127,35 @@ static json_t *result_json(const struct point *p, const struct backup_result *r)
 			 disks);
 }
 
+static void look_at_newest(struct job *j, struct vault *v)
+{
+	AUTO(point_free) struct point *newest = NULL;
+	struct point_name name;
+
+	if (point_find(v, j->in->operands[1], "latest", &name, NULL) == 0 && point_read(v, &name, &newest, NULL) == 0)
+		j->was_for_slots = capsule_is_for_slots(newest->capsule);
+}
+
+/* Nobody ordered that, unless he took the last slot for capsules away. */
+static bool is_less_sealed(const struct job *j, const struct point *p, struct error *warning)
+{
+	if (!j->was_for_slots || capsule_is_for_slots(p->capsule) || !capsule_has_plain(p->capsule))
+		return false;
+	error_set(warning, EACCES, "the vault's own key opens this point's disks: no key of the vault is marked for "
+		  "capsules any more, as one was for the point before");
+	error_next(warning, "`adebackup key list` shows the keys; `adebackup key add … --for-capsules` adds one for later points.");
+	return true;
+}
+
 static int finish(struct job *j, struct vault *v, const struct point *p, const struct backup_result *r)
 {
 	char time[POINT_TIME_TEXT];
-	int code = j->keys.keys && p->proof != PROOF_PROVEN ? EXIT_WARNINGS : EXIT_DONE, said;
+	bool unproven = j->keys.keys && p->proof != PROOF_PROVEN;
+	int code = unproven || j->keys.without_stores ? EXIT_WARNINGS : EXIT_DONE, said;
 	struct error warning = ERROR_INIT;
 
 	point_time_text(p->time, time);
-	if (code == EXIT_WARNINGS) {
+	if (unproven) {
 		error_set(&warning, ENOKEY, "the point is stored, but not proven: %s", p->proof_words);
 		error_next(&warning, "Find the key that opens it before it is needed: adebackup inspect SOURCE --keys DIR");
 		report_warning(j->in->report, &warning);
@@ -140,6 +163,12 @@ static int finish(struct job *j, struct vault *v, const struct point *p, const s
 	}
 	error_clear(&warning);
 	item_backup_note(v, p, j->in->report);
+	if (is_less_sealed(j, p, &warning)) {
+		report_warning(j->in->report, &warning);
+		job_run_warn(j->run, &warning);
+		code = EXIT_WARNINGS;
+	}
+	error_clear(&warning);
 	if (seen_newer(v, p, true, &warning)) {
 		report_warning(j->in->report, &warning);
 		job_run_warn(j->run, &warning);
@@ -166,6 +195,7 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 	if (job_begin_for(v, &want, &j->run, err) < 0)
 		return report_error(j->in->report, err);
 	progress_begin(&j->progress, j->in->options, "backup");
+	look_at_newest(j, v);
 	rc = backup_run(v, j->disks.disk, j->disks.n, opts, &p, &result, err);
 	progress_end(&j->progress);
 	if (interrupted && rc < 0) {

@@ -77,6 +77,20 @@ int backup_disks_from_item(struct backup_disks *d, const struct item *it, const 
 	return rc;
 }
 
+/* Bytes that are not backed up are worse than keys that are not proven. */
+static int go_on_without_stores(struct backup_keys *k, const struct options *o, const struct report *report,
+				struct error *err)
+{
+	struct error why = *err;
+
+	error_clear(err);
+	error_prefix(&why, 0, "the backup goes on without the key store");
+	report_warning(report, &why);
+	k->without_stores = true;
+	k->keys = keyring_from_files(o, err);
+	return k->keys ? 0 : -err->code;
+}
+
 int backup_keys_from_options(struct backup_keys *k, const struct options *o, const struct report *report,
 			     struct error *err)
 {
@@ -95,6 +109,8 @@ int backup_keys_from_options(struct backup_keys *k, const struct options *o, con
 	k->keys = keyring_from_options(o, err, &warning);
 	if (warning.code)
 		report_warning(report, &warning);
+	if (!k->keys && (err->code == EHOSTUNREACH || err->code == ETIMEDOUT))
+		return go_on_without_stores(k, o, report, err);
 	if (k->keys && options_has(o, OPT_KEYSTORE))
 		k->stores = keystores_from_options(o, err);
 	return k->keys && !err->code ? 0 : -err->code;

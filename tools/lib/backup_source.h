@@ -38,6 +38,7 @@ struct backup_keys {
 	struct keystores *stores;	/* for Key Vault's backup blobs; NULL: none was named */
 	struct audit *audit;
 	struct disk_options options;
+	bool without_stores;		/* a key store could not be reached, which was warned of: files alone */
 };
 
 int backup_keys_from_options(struct backup_keys *k, const struct options *o, const struct report *report,
