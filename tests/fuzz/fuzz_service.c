@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON texts of protected items and of policies, as the vault keeps them. */
-#include "fs/policy/policy.h"
+/* The JSON texts of protected items and of policies, as the vault keeps them, and Azure's of a policy. */
+#include "fs/policy/policy_text.h"
 #include "fs/vault/item.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,11 +41,29 @@ static void try_policy(const struct jval *doc)
 		abort();
 }
 
+/* What is taken from Azure and stands the check goes back to Azure and comes again. */
+static void try_azure(const struct jval *doc)
+{
+	__attribute__((cleanup(policy_clear_cleanup))) struct policy p = { .number = 0 }, back = { .number = 0 };
+	AUTO(jval_free) struct jval *again = NULL;
+
+	if (policy_from_azure(doc, &p, NULL) < 0)
+		return;
+	snprintf(p.name, sizeof(p.name), "p");
+	if (policy_check(&p, NULL) < 0)
+		return;
+	again = policy_to_azure(&p, 1900000000);
+	if (!again || policy_from_azure(again, &back, NULL) < 0 || back.frequency != p.frequency ||
+	    back.rules.daily.count != p.rules.daily.count || back.rules.yearly.months != p.rules.yearly.months)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO(jval_free) struct jval *doc = jval_parse(data, size, NULL);
 
 	try_item(doc);
 	try_policy(doc);
+	try_azure(doc);
 	return 0;
 }
