@@ -17,6 +17,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#define CACHED_BYTES (40u << 20)	/* beside what is in flight */
+
 static bool is_image_name(const char *spec)
 {
 	static const char *const tails[] = { ".vhd", ".raw", ".img", ".bin", ".vhdx", ".qcow2", ".vmdk" };
@@ -331,7 +333,7 @@ struct tree *restored_mounting_tree(struct restored_mounting *m, const char *dir
 	snprintf(m->title, sizeof(m->title), "%.127s", m->found->vm ? m->found->vm : "restored");
 	view.vm_config = m->config;
 	view.bek = m->bek;
-	if (m->st && !(m->source.cache = chunk_cache_new(0, err)))
+	if (m->st && !(m->source.cache = chunk_cache_new(CACHED_BYTES, err)))
 		return NULL;
 	stats.cache = m->source.cache;
 	t = populate_restored(&view, owner, err);

@@ -4,6 +4,8 @@
 #include "fs/image/webdisk.h"
 #include "tools/lib/store_opening.h"
 
+#define CACHED_BYTES (40u << 20)	/* beside what is in flight, which is held twice */
+
 struct blockdev *source_open_as(struct source_opening *s, const char *spec, const char *as, const struct options *o,
 				bool *vhd, struct error *err)
 {
@@ -12,7 +14,7 @@ struct blockdev *source_open_as(struct source_opening *s, const char *spec, cons
 
 	if (!store_is_remote(spec))
 		return disk_source_open(spec, vhd, err);
-	if (!s->cache && !(s->cache = chunk_cache_new(s->cache_bytes, err)))
+	if (!s->cache && !(s->cache = chunk_cache_new(s->cache_bytes ? s->cache_bytes : CACHED_BYTES, err)))
 		return NULL;
 	store_reach_from(&r, as, o);
 	bd = webdisk_open(spec, &r.store, s->cache, err);
