@@ -84,7 +84,6 @@ sed -i 's/^OnCalendar=.*/OnCalendar=sometimes/' "$units/adebackup-run@.timer"
 if systemd-analyze verify --man=no "$units/adebackup-run@.timer" >analyzed 2>&1 && ! grep -q OnCalendar analyzed; then
 	fail "systemd-analyze finds nothing, ever"
 fi
-printf 'ADEBACKUP_VAULT=%s\n' "$V" >env
 printf 'vault-key=%s\nparallel=2\n' "$K" >options
 # as the service does
-env $(cat env) "$A" run --quiet --options-file options
+env "ADEBACKUP_VAULT=$V" "$A" run --quiet --options-file options
