@@ -167,8 +167,11 @@ static int refuse_managed(struct keystore *ks, const struct key_ref *ref, struct
 
 	snprintf(path, sizeof(path), "/keys/%s/%s", ref->name, ref->version);
 	rc = keyvault_call(vault_of(ks), "GET", path, NULL, &v, &why);
-	if (rc == -EACCES)
+	if (rc == -EACCES) {
+		log_warning("whether the key %s belongs to a certificate or has expired cannot be seen: that takes the key "
+			    "permission get", ref->name);
 		return 0;
+	}
 	if (rc == -ENOENT)
 		return explain_missing(ks, "keys", ref->name, err);
 	if (rc) {

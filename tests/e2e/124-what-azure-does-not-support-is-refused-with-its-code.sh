@@ -75,7 +75,7 @@ control '{"do":"client","id":"app5","secret":"x5","permissions":{"secrets":[],"k
 refused 14 'UserErrorKeyVaultPermissionsNotConfigured'
 expect_text 'secret-permissions get' err
 control '{"do":"client","id":"app5","secret":"x5","permissions":{"secrets":["get"],"keys":["unwrapKey"]}}' >/dev/null
-opens ''
+opens 'cannot be seen: that takes the key permission get'
 
 say "a token of another tenant"
 curl -sf --noproxy '*' -H Metadata:true -o token.json \
