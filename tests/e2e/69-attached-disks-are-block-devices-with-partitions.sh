@@ -4,7 +4,7 @@
 # adebackup attach and detach: a decrypted disk as a loop device with its partitions, on a kernel that
 # reads no partition tables; twins of this machine's file systems are named; all goes again.
 . "$(dirname "$0")/lib.sh"
-require lvm unshare cryptsetup mke2fs mkfs.vfat losetup sfdisk blockdev findmnt jq
+require lvm addpart unshare cryptsetup mke2fs mkfs.vfat losetup sfdisk blockdev findmnt jq
 require_root
 
 mkdir -p "$T/tree" "$T/fs" "$T/twin"
@@ -63,6 +63,16 @@ jq -e --arg d "${first}p1" '.warnings[] | select(.text | startswith("p1 ") and c
 gone
 unmount "$T/fs"
 device=$first dir=$firstdir
+"$B/adebackup" detach "$device"
+gone
+
+say "partitions that somebody left on a free loop device do not stay"
+left=$(losetup -f --show "$T/disk.raw")
+addpart "$left" 5 0 8
+losetup -d "$left"
+[ -e "/sys/class/block/${left#/dev/}p5" ] || fail "nothing was left on $left, so this shows nothing"
+attach --bek "$T/key" --view p1.raw
+[ "$device" != "$left" ] || [ ! -e "/sys/class/block/${left#/dev/}p5" ] || fail "what was left is still there"
 "$B/adebackup" detach "$device"
 gone
 

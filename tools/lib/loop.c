@@ -21,6 +21,53 @@ static int refuse(struct error *err, const char *name, const char *what)
 	return rc;
 }
 
+static int blkpg(int fd, int op, unsigned n, uint64_t start, uint64_t size)
+{
+	struct blkpg_partition p = { .start = (long long)start, .length = (long long)size, .pno = (int)n };
+	struct blkpg_ioctl_arg arg = { .op = op, .datalen = sizeof(p), .data = &p };
+
+	return ioctl(fd, BLKPG, &arg);
+}
+
+/* Calls fn for the number of each partition; the first non-zero ends it. */
+static int each_partition(const char *name, int (*fn)(void *arg, unsigned n), void *arg)
+{
+	const char *base = name + strlen("/dev/");
+	size_t len = strlen(base);
+	const struct dirent *e;
+	char path[64];
+	DIR *dir;
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "/sys/block/%s", base);
+	dir = opendir(path);
+	while (dir && !rc && (e = readdir(dir)))
+		if (!strncmp(e->d_name, base, len) && e->d_name[len] == 'p')
+			rc = fn(arg, (unsigned)strtoul(e->d_name + len + 1, NULL, 10));
+	if (dir)
+		closedir(dir);
+	return rc;
+}
+
+static int drop_stale(void *arg, unsigned n)
+{
+	return blkpg(*(int *)arg, BLKPG_DEL_PARTITION, n, 0, 0) && errno != ENXIO ? -errno : 0;
+}
+
+/* Whoever had the device before him may have left his partitions, which would lie over this file now. */
+static int drop_stale_partitions(const struct loop_device *l, int fd, struct error *err)
+{
+	int rc = each_partition(l->name, drop_stale, &fd);
+
+	if (!rc)
+		return 0;
+	ioctl(fd, LOOP_CLR_FD, 0);
+	error_set(err, -rc, "%s: a partition of what it showed before cannot be removed: %s", l->name, strerror(-rc));
+	error_object(err, "%s", l->name);
+	error_next(err, "see what uses it with: lsblk %s; unmount it there first", l->name);
+	return rc;
+}
+
 /* -EAGAIN: somebody else took it. */
 static int configure(const struct loop_request *req, int file, struct loop_device *out,
 		     struct error *err)
@@ -36,6 +83,8 @@ static int configure(const struct loop_request *req, int file, struct loop_devic
 	snprintf((char *)c.info.lo_file_name, sizeof(c.info.lo_file_name), "%s", req->file);
 	if (ioctl(fd, LOOP_CONFIGURE, &c))
 		return errno == EBUSY ? -EAGAIN : refuse(err, out->name, "cannot set up the loop device");
+	if (drop_stale_partitions(out, fd, err) < 0)
+		return -EBUSY;
 	out->fd = take_fd(&fd);
 	return 0;
 }
@@ -65,14 +114,6 @@ int loop_attach(const struct loop_request *req, struct loop_device *out, struct 
 		rc = configure(req, file, out, err);
 	}
 	return rc == -EAGAIN ? error_set(err, EBUSY, "no loop device stays free") : rc;
-}
-
-static int blkpg(int fd, int op, unsigned n, uint64_t start, uint64_t size)
-{
-	struct blkpg_partition p = { .start = (long long)start, .length = (long long)size, .pno = (int)n };
-	struct blkpg_ioctl_arg arg = { .op = op, .datalen = sizeof(p), .data = &p };
-
-	return ioctl(fd, BLKPG, &arg);
 }
 
 int loop_add_partition(const struct loop_device *l, unsigned n, uint64_t start, uint64_t size,
@@ -148,26 +189,6 @@ bool loop_any_other(const char *name, const char *dir)
 	if (blocks)
 		closedir(blocks);
 	return any;
-}
-
-/* Calls fn for the number of each partition; the first non-zero ends it. */
-static int each_partition(const char *name, int (*fn)(void *arg, unsigned n), void *arg)
-{
-	const char *base = name + strlen("/dev/");
-	size_t len = strlen(base);
-	const struct dirent *e;
-	char path[64];
-	DIR *dir;
-	int rc = 0;
-
-	snprintf(path, sizeof(path), "/sys/block/%s", base);
-	dir = opendir(path);
-	while (dir && !rc && (e = readdir(dir)))
-		if (!strncmp(e->d_name, base, len) && e->d_name[len] == 'p')
-			rc = fn(arg, (unsigned)strtoul(e->d_name + len + 1, NULL, 10));
-	if (dir)
-		closedir(dir);
-	return rc;
 }
 
 struct detaching {
