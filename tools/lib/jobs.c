@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/jobs.h"
+#include "fs/util/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,13 @@ int job_begin_for(struct vault *v, const struct job_want *want, struct job_run *
 	*run = job_run_begin(v, want, err);
 	if (*run)
 		return 0;
+	/* Nobody goes without his data because a record cannot be kept. */
+	if (want->operation == JOB_RESTORE || want->operation == JOB_VERIFY) {
+		if (err->code != EROFS && err->code != EACCES && err->code != EPERM)
+			log_warning("no record is kept of this job: %s", err->text);
+		error_clear(err);
+		return 0;
+	}
 	if (want->operation != JOB_BACKUP && (err->code == EROFS || err->code == EACCES || err->code == EPERM)) {
 		error_clear(err);
 		return 0;
