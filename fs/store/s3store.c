@@ -63,6 +63,8 @@ static int check_put(void *arg, const struct http_response *rs, struct error *er
 		return error_set(err, EIO, "what was sent arrived damaged");
 	if (!strcmp(e.code, "ConditionalRequestConflict") || !strcmp(e.code, "OperationAborted"))
 		return error_set(err, EBUSY, "another request for the same name is under way");
+	if (!e.code[0])
+		return error_set(err, EIO, "the bucket's server refused, but why did not arrive");
 	return 0;
 }
 
