@@ -71,3 +71,5 @@ say "it was over $((SECONDS - back)) s after the line was back"
 check_same "$T/os.raw" "$T/copy"
 [ "$(jq .reads.errors "$T/m/stats.json")" = 0 ] || fail "$(cat "$T/m/stats.json")"
 unmount "$T/m"
+# it takes its sign as a reader away over the line, so the line has to stay until it has ended
+wait_for 30 eval "! pgrep -f 'mount.adebackup .*$T/m ' >/dev/null"
