@@ -235,19 +235,26 @@ static int list_entry(struct store *st, const char *folder, const struct dirent 
 
 static void closedir_cleanup(DIR **d) { if (*d) closedir(*d); }
 
+/* NULL with errno. */
+static DIR *open_folder(int dir, const char *folder)
+{
+	int fd = openat(dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
 static int list_folder(struct store *st, const char *folder, const char *prefix, object_fn *fn,
 		       void *arg, struct error *err)
 {
-	int fd = openat(dir_fd(st), folder[0] ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(closedir) DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	AUTO(closedir) DIR *d = open_folder(dir_fd(st), folder[0] ? folder : ".");
 	struct dirent *e;
 	int rc = 0;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return errno == ENOENT ? 0 : fail(err, "cannot list the folder", folder);
-	}
 	while (rc == 0 && (errno = 0, e = readdir(d)))
 		rc = list_entry(st, folder, e, prefix, fn, arg, err);
 	if (rc == 0 && errno)
@@ -271,16 +278,12 @@ static int dir_folders(struct store *st, const char *prefix, object_fn *fn, void
 	char folder[PATH_MAX];
 	AUTO(closedir) DIR *d = NULL;
 	struct dirent *e;
-	int fd, rc = 0;
+	int rc = 0;
 
 	folder_of(prefix, folder, sizeof(folder));
-	fd = openat(dir_fd(st), folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	d = open_folder(dir_fd(st), folder);
+	if (!d)
 		return errno == ENOENT ? 0 : fail(err, "cannot list the folder", folder);
-	}
 	while (rc == 0 && (errno = 0, e = readdir(d)))
 		if (e->d_name[0] != '.' && snprintf(o.name, sizeof(o.name), "%s", e->d_name) < (int)sizeof(o.name))
 			rc = fn(arg, &o);
@@ -329,17 +332,13 @@ static int settle_below(struct dir_store *d, const char *folder, const struct di
 /* The folder with all that lie in it. */
 static int settle_folder(struct dir_store *d, const char *folder)
 {
-	int fd = openat(d->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-	AUTO(closedir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO(closedir) DIR *dir = open_folder(d->fd, folder);
 	struct dirent *e;
+	int rc = 0;
 
-	if (!dir) {
-		rc = errno == ENOENT ? 0 : -errno;
-		if (fd >= 0)
-			close(fd);
-		return rc;
-	}
-	if (fsync(fd) < 0)
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	if (fsync(dirfd(dir)) < 0)
 		return -errno;
 	while (rc == 0 && (errno = 0, e = readdir(dir)))
 		rc = settle_below(d, folder, e);

@@ -74,9 +74,9 @@ said '[.items[] | select(.vm == "large") | .status] == ["Completed"]'
 if ls "$V"/job/*.0 2>/dev/null; then fail "jobs hang"; fi
 
 say "systemd takes the units"
-env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT" MODE="$MODE" install DESTDIR="$T/root" >/dev/null
-units=$T/root/usr/lib/systemd/system
-sed "s|^ExecStart=/usr/bin/|ExecStart=$T/root/usr/bin/|" -i "$units/adebackup-run@.service"
+env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT" MODE="$MODE" install DESTDIR="$T/image" >/dev/null
+units=$T/image/usr/lib/systemd/system
+sed "s|^ExecStart=/usr/bin/|ExecStart=$T/image/usr/bin/|" -i "$units/adebackup-run@.service"
 systemd-analyze verify --man=no "$units/adebackup-run@.timer" "$units/adebackup-run@.service" >analyzed 2>&1 ||
 	fail "systemd-analyze: $(cat analyzed)"
 if grep -F adebackup analyzed; then fail "systemd-analyze: $(cat analyzed)"; fi
