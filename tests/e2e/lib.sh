@@ -24,6 +24,14 @@ chmod 755 "$T"		# tests that act as another user look inside
 export T
 export XDG_STATE_HOME=$T/.state		# what commands remember of vaults is this test's alone
 
+# A mount namespace of this test's own began with copies of what the tests beside it have mounted; as long as it
+# keeps them, their daemons do not end.
+if [ "$(readlink /proc/self/ns/mnt)" != "$(readlink "/proc/$PPID/ns/mnt" 2>/dev/null)" ]; then
+	while read -r _ __at __type _; do
+		case $__type:$__at in fuse*:*/ade-*) umount -l "$(printf %b "$__at")" || : ;; esac
+	done < <(tac /proc/self/mounts)
+fi
+
 # What a sanitizer has to say of a daemon nobody else would read.
 if [ "$MODE" != release ]; then
 	mkdir "$T/sanitizer"
