@@ -356,6 +356,13 @@ static int dir_settle(struct store *st, const char *prefix, struct error *err)
 	folder_of(folder, parent, sizeof(parent));
 	if (rc == 0)
 		rc = sync_up(d, parent);
+	while (rc == -ENOENT && strcmp(parent, ".")) {		/* neither it nor what is above it was made yet */
+		char above[PATH_MAX];
+
+		folder_of(parent, above, sizeof(above));
+		memcpy(parent, above, sizeof(parent));
+		rc = sync_up(d, parent);
+	}
 	errno = -rc;
 	return rc < 0 ? fail(err, "cannot sync the folder", folder) : 0;
 }
