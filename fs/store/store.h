@@ -101,7 +101,8 @@ int store_put(struct store *st, const char *name, const void *data, size_t len, 
 int store_stat(struct store *st, const char *name, struct object *out, struct error *err);
 int store_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 /* What there is right below prefix, which ends with '/', names alone: the first
- * part of what follows it, once each.  -ENOTSUP where a list is as cheap. */
+ * part of what follows it, once each; one whose last object has gone may still be
+ * told.  -ENOTSUP where a list is as cheap. */
 int store_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 int store_remove(struct store *st, const char *name, struct error *err);
 int store_now(struct store *st, int64_t *seconds, struct error *err);
