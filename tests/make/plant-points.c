@@ -1,91 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A vault with many points, for measuring what works on lists:
- *	plant-points VAULT KEYFILE VMS POINTS
- * POINTS points of VMS VMs, one a day up to today, each with refs to segments that
- * its VM's points share and to one of its own.  Their disks are all zeros.
- */
-#include "crypto/hash.h"
-#include "fs/vault/point.h"
-#include "fs/vault/refs.h"
+/* A vault with many points:  plant-points VAULT KEYFILE VMS POINTS  (tests/lib/plantpoints.h) */
+#include "tests/lib/plantpoints.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/random.h>
 #include <time.h>
-
-#define SHARED 8u
-
-static int put_segment(struct vault *v, const uint8_t *session, uint32_t number, struct chunk_ref *ref, struct error *err)
-{
-	static const uint8_t name[CHUNK_NAME_BYTES];
-	AUTO(segment_writer_free) struct segment_writer *w =
-		segment_writer_new(vault_ring(v), SEGMENT_DATA, session, number, err);
-	int rc = w ? segment_writer_add(w, CHUNK_RAW, name, NULL, session, SESSION_ID_BYTES, CHUNK_MIN, ref) : -1;
-
-	return rc < 0 ? rc : segment_writer_put(w, vault_store(v), err);
-}
-
-static int put_point(struct vault *v, struct point *p, const struct chunk_ref *shared, struct error *err)
-{
-	AUTO(refs_free) struct refs *refs = refs_new();
-	struct chunk_ref own;
-	int rc;
-
-	if (!refs || getrandom(p->session, SESSION_ID_BYTES, 0) != SESSION_ID_BYTES)
-		return error_set(err, EIO, "no memory or no random numbers");
-	rc = put_segment(v, p->session, 0, &own, err);
-	for (unsigned i = 0; i < SHARED && rc == 0; i++)
-		rc = refs_add(refs, shared[i].segment, 1, shared[i].len);
-	if (rc == 0)
-		rc = refs_add(refs, own.segment, 1, own.len);
-	if (rc == 0)
-		rc = refs_put(refs, vault_store(v), p->session, p->refs_sha256, err);
-	return rc < 0 ? rc : point_put(v, p, NULL, err);
-}
-
-static int fill(struct point *p, struct vault *v, const char *vm, int64_t time, uint64_t number)
-{
-	struct point_disk *d = point_add_disk(p);
-	uint8_t id[(POINT_ID_TEXT - 1) / 2];
-
-	if (!d || getrandom(id, sizeof(id), 0) != sizeof(id))
-		return -1;
-	hex_encode(id, sizeof(id), p->id);
-	snprintf(p->vm, sizeof(p->vm), "%s", vm);
-	snprintf(d->name, sizeof(d->name), "os");
-	d->size = 64u << 20;
-	d->chunk_size = CHUNK_DEFAULT;
-	d->levels = 1;
-	p->time = p->store_time = time;
-	p->number = number;
-	p->proof = number % 3 ? PROOF_PROVEN : PROOF_NONE;
-	return vault_vm_id(v, vm, p->vm_id);
-}
-
-static int plant_vm(struct vault *v, unsigned i, unsigned points, struct error *err)
-{
-	struct chunk_ref shared[SHARED];
-	uint8_t session[SESSION_ID_BYTES];
-	char vm[32];
-	int rc;
-
-	snprintf(vm, sizeof(vm), "vm%03u", i);
-	rc = vault_vm_record(v, vm, err);
-	if (getrandom(session, sizeof(session), 0) != sizeof(session))
-		return -1;
-	for (uint32_t k = 0; k < SHARED && rc == 0; k++)
-		rc = put_segment(v, session, k, &shared[k], err);
-	for (unsigned k = 0; k < points && rc == 0; k++) {
-		AUTO(point_free) struct point *p = point_new();
-
-		rc = p ? fill(p, v, vm, time(NULL) - (int64_t)(points - k) * 86400 + 3600, k + 1) : -1;
-		if (rc == 0)
-			rc = put_point(v, p, shared, err);
-	}
-	return rc;
-}
 
 int main(int argc, char **argv)
 {
@@ -93,20 +11,19 @@ int main(int argc, char **argv)
 	AUTO(vault_free) struct vault *v = NULL;
 	struct error err = ERROR_INIT;
 	struct slot_secret s = { .kind = SLOT_KEY_FILE };
-	unsigned vms, points;
+	unsigned vms;
 	int rc;
 
 	if (argc != 5)
 		return 2;
 	vms = (unsigned)strtoul(argv[3], NULL, 10);
-	points = vms ? (unsigned)strtoul(argv[4], NULL, 10) / vms : 0;
 	rc = slot_key_file_read(argv[2], &key, &err);
 	s.bytes = key;
 	if (rc == 0)
 		v = vault_open(store_open(argv[1], false, &err), &s, &err);
 	rc = v ? 0 : -1;
-	for (unsigned i = 0; i < vms && rc == 0; i++)
-		rc = plant_vm(v, i, points, &err);
+	if (rc == 0 && vms)
+		rc = plant_points(v, vms, (unsigned)strtoul(argv[4], NULL, 10), time(NULL), &err);
 	if (rc < 0)
 		fprintf(stderr, "plant-points: %s\n", err.text);
 	return rc < 0;

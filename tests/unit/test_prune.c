@@ -7,6 +7,7 @@
 #include "fs/vault/hold.h"
 #include "fs/vault/object.h"
 #include "fs/vault/vault_session.h"
+#include "tests/lib/plantpoints.h"
 #include "tests/lib/prunefixture.h"
 
 #include <errno.h>
@@ -90,6 +91,47 @@ static void collection_asks_by_points_not_by_what_they_hold(void **state)
 	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "ref/"), 5);
 	assert_int_equal(gets - 10, clockstore_count(w.clock, CLOCK_GET, "vault") +
 			 clockstore_count(w.clock, CLOCK_GET, "slot/"));
+	world_close(&w);
+}
+
+static void open_planted(struct world *w, unsigned vms, unsigned points)
+{
+	struct error err = ERROR_INIT;
+	struct vault *v;
+
+	w->clock = clockstore_new(WORLD_BEGIN);
+	w->f = fixture_over(r, CHUNK_MIN, clockstore_share(w->clock));
+	v = fixture_vault(w->f);
+	if (plant_points(v, vms, points, WORLD_BEGIN, &err) < 0)
+		fail_msg("%s", err.text);
+	vault_free(v);
+	clockstore_reset(w->clock);
+}
+
+static void a_thousand_points_are_pruned_by_their_refs_alone(void **state)
+{
+	struct world w;
+	struct pruned p;
+
+	(void)state;
+	open_planted(&w, 50, 1000);
+	p = prune(&w, 5);
+	assert_int_equal(p.expired, 750);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "pt/"), 1000);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "ref/"), 1000);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "seg/"), 0);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_STAT, "seg/"), 0);
+	clockstore_advance(w.clock, 9 * DAY);
+	clockstore_reset(w.clock);
+	p = prune(&w, 5);
+	assert_int_equal(p.deleted, 750);
+	assert_int_equal(p.collect.deleted, 750);
+	/* Each manifest once; each of the refs, and those that leave once more, to take them out of the count. */
+	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "pt/"), 1000);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "ref/"), 1000 + 750);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_GET, "seg/"), 0);
+	assert_int_equal(clockstore_count(w.clock, CLOCK_LIST, "seg/"), 1);
+	assert_in_range(clockstore_count(w.clock, CLOCK_LIST, ""), 1, 30);
 	world_close(&w);
 }
 
@@ -338,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_point_is_hidden_then_deleted_then_collected),
 		cmocka_unit_test(collection_asks_by_points_not_by_what_they_hold),
+		cmocka_unit_test(a_thousand_points_are_pruned_by_their_refs_alone),
 		cmocka_unit_test(what_somebody_reads_stays),
 		cmocka_unit_test(a_reader_that_came_before_the_second_look_keeps_its_point),
 		cmocka_unit_test(a_held_point_stays_until_it_is_released),
