@@ -348,7 +348,8 @@ class Command:
         _, status, usage = os.wait4(done.pid, 0)
         if status:
             raise RuntimeError("%s: status %d" % (" ".join(self.argv), status))
-        return {"time": time.perf_counter() - begin, "rss": usage.ru_maxrss / 1024}
+        return {"time": time.perf_counter() - begin, "cpu": usage.ru_utime + usage.ru_stime,
+                "rss": usage.ru_maxrss / 1024}
 
     @property
     def lines(self):
