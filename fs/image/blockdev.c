@@ -79,6 +79,22 @@ int blockdev_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn 
 				: fn(arg, off, len, EXTENT_DATA);
 }
 
+struct moved { extent_fn *fn; void *arg; uint64_t from, as; };
+
+static int move(void *arg, uint64_t off, uint64_t len, enum extent_type type)
+{
+	const struct moved *m = arg;
+
+	return m->fn(m->arg, off - m->from + m->as, len, type);
+}
+
+int blockdev_extents_as(struct blockdev *bd, uint64_t off, uint64_t len, uint64_t as, extent_fn *fn, void *arg)
+{
+	struct moved m = { fn, arg, off, as };
+
+	return blockdev_extents(bd, off, len, move, &m);
+}
+
 void blockdev_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 {
 	if (bd->ops->prefetch && range_fits(off, len, bd->size) && len)

@@ -74,6 +74,8 @@ int blockdev_flush(struct blockdev *bd);
 
 /* Extents of [off, off + len): without the op all is EXTENT_DATA. */
 int blockdev_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg);
+/* The same told from `as` on: for a layer that shows those bytes there. */
+int blockdev_extents_as(struct blockdev *bd, uint64_t off, uint64_t len, uint64_t as, extent_fn *fn, void *arg);
 void blockdev_prefetch(struct blockdev *bd, uint64_t off, uint64_t len);
 
 /* See to it that the range can be read without the network, in the background

@@ -99,15 +99,6 @@ static int decrypt_pread(struct blockdev *bd, void *buf, size_t len, uint64_t of
 	return 0;
 }
 
-struct shift { extent_fn *fn; void *arg; uint64_t up, down; };
-
-static int shifted(void *arg, uint64_t off, uint64_t len, enum extent_type type)
-{
-	const struct shift *s = arg;
-
-	return s->fn(s->arg, off - s->down + s->up, len, type);
-}
-
 /* A hole in the ciphertext is none in the plaintext: it decrypts to noise. */
 static int decrypt_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
 {
@@ -117,11 +108,10 @@ static int decrypt_extents(struct blockdev *bd, uint64_t off, uint64_t len, exte
 	for (; len; e++) {
 		uint64_t at = off - e->off;
 		uint64_t n = e->len - at < len ? e->len - at : len;
-		struct shift s = { fn, arg, off, e->src + at };
 		int rc;
 
 		if (e->kind == EXTENT_CLEAR)
-			rc = blockdev_extents(bd->lower, e->src + at, n, shifted, &s);
+			rc = blockdev_extents_as(bd->lower, e->src + at, n, off, fn, arg);
 		else
 			rc = fn(arg, off, n, e->kind == EXTENT_ZERO ? EXTENT_HOLE : EXTENT_DATA);
 		if (rc)

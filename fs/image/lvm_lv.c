@@ -50,21 +50,11 @@ static int linear_pread(struct blockdev *bd, void *buf, size_t len, uint64_t off
 	return 0;
 }
 
-struct shift { extent_fn *fn; void *arg; uint64_t up, down; };
-
-static int shifted(void *arg, uint64_t off, uint64_t len, enum extent_type type)
-{
-	const struct shift *s = arg;
-
-	return s->fn(s->arg, off - s->down + s->up, len, type);
-}
-
 static int linear_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
 {
 	while (len) {
 		uint64_t run, at = below(bd, off, len, &run);
-		struct shift s = { fn, arg, off, at };
-		int rc = blockdev_extents(bd->lower, at, run, shifted, &s);
+		int rc = blockdev_extents_as(bd->lower, at, run, off, fn, arg);
 
 		if (rc)
 			return rc;

@@ -34,20 +34,9 @@ static int slice_flush(struct blockdev *bd)
 	return blockdev_flush(bd->lower);
 }
 
-struct shift { extent_fn *fn; void *arg; uint64_t by; };
-
-static int shifted(void *arg, uint64_t off, uint64_t len, enum extent_type type)
-{
-	const struct shift *s = arg;
-
-	return s->fn(s->arg, off - s->by, len, type);
-}
-
 static int slice_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
 {
-	struct shift s = { fn, arg, below(bd, 0) };
-
-	return blockdev_extents(bd->lower, below(bd, off), len, shifted, &s);
+	return blockdev_extents_as(bd->lower, below(bd, off), len, off, fn, arg);
 }
 
 static void slice_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)

@@ -55,23 +55,13 @@ static int splice_pread(struct blockdev *bd, void *buf, size_t len, uint64_t off
 	return 0;
 }
 
-struct shift { extent_fn *fn; void *arg; uint64_t up, down; };
-
-static int shifted(void *arg, uint64_t off, uint64_t len, enum extent_type type)
-{
-	const struct shift *s = arg;
-
-	return s->fn(s->arg, off - s->down + s->up, len, type);
-}
-
 static int splice_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
 {
 	while (len) {
 		uint64_t at, run;
 		struct blockdev *dev = device_at((const struct splice *)bd, off, &at, &run);
 		uint64_t n = run < len ? run : len;
-		struct shift s = { fn, arg, off, at };
-		int rc = blockdev_extents(dev, at, n, shifted, &s);
+		int rc = blockdev_extents_as(dev, at, n, off, fn, arg);
 
 		if (rc)
 			return rc;

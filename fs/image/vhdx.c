@@ -228,23 +228,9 @@ static int shell_pread(struct blockdev *bd, void *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-struct shifted {
-	uint64_t by;
-	extent_fn *fn;
-	void *arg;
-};
-
-static int shift(void *arg, uint64_t off, uint64_t len, enum extent_type type)
-{
-	const struct shifted *sh = arg;
-
-	return sh->fn(sh->arg, off + sh->by, len, type);
-}
-
 static int shell_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
 {
 	const struct vhdx_shell *s = (const struct vhdx_shell *)bd;
-	struct shifted sh = { s->payload, fn, arg };
 
 	while (len) {
 		uint64_t run;
@@ -253,7 +239,7 @@ static int shell_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent
 		int rc;
 
 		if (w == DISK)
-			rc = blockdev_extents(bd->lower, off - s->payload, n, shift, &sh);
+			rc = blockdev_extents_as(bd->lower, off - s->payload, n, off, fn, arg);
 		else
 			rc = fn(arg, off, n, w == PADDING ? EXTENT_HOLE : EXTENT_DATA);
 		if (rc)
