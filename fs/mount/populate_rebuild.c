@@ -171,6 +171,16 @@ static int fill_rebuild(struct node *folder, struct error *err)
 	return rc;
 }
 
+bool rebuild_place_fill(struct node *n, uint64_t size, struct disk *const *disk, struct rebuild_place *out)
+{
+	*out = (struct rebuild_place){ .folder = n->name, .size = size };
+	if (node_fill(n, NULL) == 0)
+		out->disk = *disk;
+	if (out->disk && disk_n_views(out->disk))
+		out->size = disk_view_at(out->disk, 0)->size;
+	return true;
+}
+
 static const struct node_ops rebuild_ops = { .fill = fill_rebuild };
 
 /* const is given back in fill_rebuild(). */

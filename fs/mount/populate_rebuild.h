@@ -29,6 +29,10 @@ struct rebuild_source {
 	bool (*disk)(struct node *folder, size_t i, struct rebuild_place *out);
 };
 
+/* For the disk function above: n is the disk's folder, which sets *disk when it is filled and the disk opens; one that
+ * does not is told as such.  size: where it is known otherwise.  True. */
+bool rebuild_place_fill(struct node *n, uint64_t size, struct disk *const *disk, struct rebuild_place *out);
+
 /* For fill functions: put rebuild/ into folder.  It is written when it is
  * first looked into; all in src is borrowed and outlives the tree. */
 int populate_rebuild(struct node *folder, const struct rebuild_source *src, struct error *err);

@@ -59,20 +59,12 @@ static int add_disk(struct node *root, size_t i, struct error *err)
 	return -ENOMEM;
 }
 
-/* A disk that cannot be opened is told as one that cannot. */
 static bool disk_of(struct node *root, size_t i, struct rebuild_place *out)
 {
 	const struct shown *w = root->ctx;
 	struct node *n = i < w->view.n ? node_child(root, w->view.name(w->view.arg, i)) : NULL;
 
-	if (!n)
-		return false;
-	*out = (struct rebuild_place){ .folder = n->name };
-	if (node_fill(n, NULL) == 0)
-		out->disk = ((struct shown_disk *)n->ctx)->disk;
-	if (out->disk && disk_n_views(out->disk))
-		out->size = disk_view_at(out->disk, 0)->size;
-	return true;
+	return n && rebuild_place_fill(n, 0, &((struct shown_disk *)n->ctx)->disk, out);
 }
 
 static int fill_root(struct node *root, struct error *err)

@@ -235,20 +235,12 @@ static char *vm_text(const struct point *p, size_t *len)
 	return text;
 }
 
-/* A disk that cannot be opened is told as one that cannot. */
 static bool disk_of_point(struct node *folder, size_t i, struct rebuild_place *out)
 {
 	const struct shown_point *p = folder->ctx;
 	struct node *n = i < p->point->n_disks ? node_child(folder, p->point->disk[i].name) : NULL;
 
-	if (!n)
-		return false;
-	*out = (struct rebuild_place){ .folder = n->name, .size = p->point->disk[i].size };
-	if (node_fill(n, NULL) == 0)
-		out->disk = ((struct shown_disk *)n->ctx)->disk;
-	if (out->disk && disk_n_views(out->disk))
-		out->size = disk_view_at(out->disk, 0)->size;
-	return true;
+	return n && rebuild_place_fill(n, p->point->disk[i].size, &((struct shown_disk *)n->ctx)->disk, out);
 }
 
 static int add_rebuild(struct node *folder, struct shown_point *p, struct error *err)
