@@ -29,7 +29,8 @@ struct collect_result {
 int collect_run(struct inventory *inv, bool dry, struct collect_result *out, struct error *err);
 
 /* Records of sessions, readers and collectors that are dead, refs of points
- * that never came to be, marks and tombstones that are old enough.  *n: how many. */
+ * that never came to be, marks and tombstones that are old enough,
+ * traces of VMs without points.  *n: how many. */
 int collect_records(struct inventory *inv, uint64_t *n, struct error *err);
 
 #endif

@@ -86,21 +86,54 @@ static int drop_marks(struct cleaning *c)
 	return rc;
 }
 
-static int drop_tombstones(struct cleaning *c)
+static int drop_tombstones(struct cleaning *c, const struct listing_of *points)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < points->n && rc == 0; i++) {
+		const struct listed *o = &points->row[i];
+		const char *session = strrchr(o->name, '/') + 1;
+		struct point_name name;
+
+		if (o->size <= TOMBSTONE_MAX && c->inv->now - o->time > RECORD_KEPT && point_name_parse(o->name, &name) &&
+		    !inventory_has_committed(c->inv, session) && !signs_find(c->inv->session, c->inv->n_sessions, session))
+			rc = drop(c, o->name);
+	}
+	return rc;
+}
+
+static bool has_points(const struct listing_of *points, const char *vm_id, size_t len)
+{
+	for (size_t i = 0; i < points->n; i++)
+		if (points->row[i].size > TOMBSTONE_MAX && !strncmp(points->row[i].name + 3, vm_id, len) &&
+		    points->row[i].name[3 + len] == '/')
+			return true;
+	return false;
+}
+
+/* trace/<vm id>.<n>, of VMs that have no point any more. */
+static int drop_traces(struct cleaning *c, const struct listing_of *points)
 {
 	__attribute__((cleanup(listing_of_clear))) struct listing_of l = { .n = 0 };
-	int rc = listing_take(c->st, "pt/", &l, c->err);
+	int rc = listing_take(c->st, "trace/", &l, c->err);
 
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		struct point_name name;
-		const char *session = strrchr(l.row[i].name, '/') + 1;
+		const char *vm_id = l.row[i].name + 6;
 
-		if (l.row[i].size <= TOMBSTONE_MAX && c->inv->now - l.row[i].time > RECORD_KEPT &&
-		    point_name_parse(l.row[i].name, &name) && !inventory_has_committed(c->inv, session) &&
-		    !signs_find(c->inv->session, c->inv->n_sessions, session))
+		if (!has_points(points, vm_id, strcspn(vm_id, ".")))
 			rc = drop(c, l.row[i].name);
 	}
 	return rc;
+}
+
+static int drop_what_points_left(struct cleaning *c)
+{
+	__attribute__((cleanup(listing_of_clear))) struct listing_of points = { .n = 0 };
+	int rc = listing_take(c->st, "pt/", &points, c->err);
+
+	if (rc == 0)
+		rc = drop_tombstones(c, &points);
+	return rc == 0 ? drop_traces(c, &points) : rc;
 }
 
 /* Names of records are never drawn twice: a claim without its record is nobody's. */
@@ -134,7 +167,7 @@ int collect_records(struct inventory *inv, uint64_t *n, struct error *err)
 	if (rc == 0)
 		rc = drop_marks(&c);
 	if (rc == 0)
-		rc = drop_tombstones(&c);
+		rc = drop_what_points_left(&c);
 	if (rc == 0)
 		rc = drop_claims(&c);
 	*n = c.n;

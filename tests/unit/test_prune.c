@@ -375,6 +375,29 @@ static void compact_frees_what_is_mostly_dead(void **state)
 	world_close(&w);
 }
 
+static void traces_go_with_their_vms_last_point(void **state)
+{
+	struct world w;
+	struct store *st;
+	char vm_id[VM_ID_TEXT], name[64];
+	struct vault *v;
+
+	(void)state;
+	world_open(&w, &r, 2);
+	v = fixture_vault(w.f);
+	assert_int_equal(vault_vm_id(v, "vm one", vm_id), 0);
+	vault_free(v);
+	st = clockstore_share(w.clock);
+	snprintf(name, sizeof(name), "trace/%s.1", vm_id);
+	assert_int_equal(store_put(st, name, "sealed", 6, PUT_NEW, NULL), 0);
+	assert_int_equal(store_put(st, "trace/ffffffffffffffff.1", "sealed", 6, PUT_NEW, NULL), 0);
+	prune(&w, 1);
+	assert_int_equal(clockstore_objects(w.clock, "trace/ffffffffffffffff", NULL), 0);
+	assert_int_equal(clockstore_objects(w.clock, name, NULL), 1);
+	store_free(st);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_store_that_does_not_let_go_is_asked_again_later),
 		cmocka_unit_test(a_clock_that_jumped_expires_nothing),
 		cmocka_unit_test(compact_frees_what_is_mostly_dead),
+		cmocka_unit_test(traces_go_with_their_vms_last_point),
 	};
 
 	r = test_random_seeded("prune");
