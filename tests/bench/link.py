@@ -130,6 +130,7 @@ class Link:
         with open(self.trace) as f:
             f.seek(since)
             text = f.read()
+        text = text[:text.rfind("\n") + 1]  # the relay may be at its next line
         return [line.split(" ", 4) for line in text.splitlines()], since + len(text)
 
     def close(self):

@@ -81,6 +81,21 @@ class Guest:
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
+    def qemu(self, disk, tmp, log):
+        """The command line of `boot --decrypted` with that disk, its sockets in tmp."""
+        argv = adebackup("boot", *self.spec("--decrypted", "--dry-run"))["argv"]
+        argv = [re.sub(r"file=/\S*/disk\.raw$", "file=" + disk, re.sub(r"logfile=[^,]*", "logfile=" + log,
+                re.sub(r"^unix:[^,]*", "unix:" + os.path.join(tmp, "qmp"), w))) for w in argv]
+        if not any("file=" + disk in w for w in argv):
+            raise RuntimeError("no disk in %s" % argv)
+        return argv
+
+    @property
+    def options(self):
+        """Of a mount of its newest point."""
+        return "vault-key=%s,keys=%s,vm=web1,point=latest" % (self.key, os.path.join(self.dir, "keys"))
+
+
 class Started:
     """One start; measured by measure_* below."""
 
@@ -104,14 +119,10 @@ class Started:
 
     def plain_file(self):
         """The same command, its disk a copy of the flattened file."""
-        argv = adebackup("boot", *self.guest.spec("--decrypted", "--dry-run"))["argv"]
         disk = os.path.join(self.tmp, "disk.raw")
         benchlib.run(["cp", "--sparse=always", self.guest.plain, disk])
         benchlib.warm(disk)
-        argv = [re.sub(r"file=/\S*/disk\.raw$", "file=" + disk, re.sub(r"logfile=[^,]*", "logfile=" + self.log,
-                re.sub(r"^unix:[^,]*", "unix:" + os.path.join(self.tmp, "qmp"), w))) for w in argv]
-        if not any("file=" + disk in w for w in argv):
-            raise RuntimeError("no disk in %s" % argv)
+        argv = self.guest.qemu(disk, self.tmp, self.log)
         began = time.monotonic()
         self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vaults over a long line: requests to the first byte and for a cold read, counted in the relay's
 packet trace; reading and restoring at the line's rate; web servers without a line against peers."""
-import atexit
 import json
 import mmap
 import os
@@ -13,9 +12,11 @@ import time
 
 import benchlib
 import link
+import remote_boot
 import vaultdata
 import vaulttools
 from benchlib import Contender, Goal, Group
+from served import Served
 from suite_vault import LONG, Stores, points_of
 
 MIB = 1 << 20
@@ -23,45 +24,6 @@ CHUNK = 64 << 10
 ROUND_TRIP_MS = 30
 COLD_READS = 24
 S3 = {"AWS_REGION": "eu-test-1", "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "the+secret/of=tests"}
-
-NGINX = """daemon off; worker_processes 2; pid {tmp}/pid; error_log {tmp}/error; user root;
-events {{ worker_connections 512; }}
-http {{
-    log_format bytes '$body_bytes_sent'; access_log {tmp}/access bytes; sendfile on; keepalive_requests 1000000;
-    client_body_temp_path {tmp}/a; proxy_temp_path {tmp}/b; fastcgi_temp_path {tmp}/c;
-    uwsgi_temp_path {tmp}/d; scgi_temp_path {tmp}/e;
-    server {{ listen {address}:{port}; root {root}; autoindex on; autoindex_format json;
-             location /html/ {{ alias {root}/; autoindex_format html; }} }}
-}}
-"""
-
-
-class Served:
-    """A folder behind nginx, on the far side of a line or on this machine."""
-
-    def __init__(self, root, line=None):
-        self.tmp = tempfile.mkdtemp(prefix="adebench.")
-        address, port = (link.SERVER if line else "127.0.0.1"), link.free_port()
-        conf = os.path.join(self.tmp, "conf")
-        with open(conf, "w") as out:
-            out.write(NGINX.format(tmp=self.tmp, address=address, port=port, root=root))
-        argv = ["nginx", "-c", conf, "-e", os.path.join(self.tmp, "error")]
-        self.child = line.server(argv) if line else link.spawn(argv)
-        atexit.register(self.stop)
-        link.Link.wait(lambda: os.path.exists(os.path.join(self.tmp, "pid")))
-        self.url = "http://%s:%d" % (address, port)
-
-    def sent(self):
-        """Bytes of bodies so far."""
-        time.sleep(0.2)
-        with open(os.path.join(self.tmp, "access")) as f:
-            return sum(int(row) for row in f)
-
-    def stop(self):
-        self.child.terminate()
-        self.child.wait()
-        shutil.rmtree(self.tmp, ignore_errors=True)
-
 
 class Vaults:
     """A LUKS disk as ADE leaves it, and the same after 30 changes of 1 % all over it."""
@@ -288,13 +250,16 @@ def loopback_group(vaults):
         Contender("rclone mount", [["rclone", "mount", "--read-only", "--http-url", server.url + "/html/", ":http:",
                                     "{dir}"]], file="{dir}/" + image)]
     ours = far_mount("ours", None, url, vaults.key, vaults.points["point 1"]["point"])
+    file = Contender("ours, the plain file", [["mount.adebackup", "%s/%s" % (server.url, image), "{dir}", "-o",
+                                               "bek=" + vaults.data.passphrase()]], file="{dir}/encrypted/disk.raw")
     return None, server, Group(
-        "loopback", "reading on from nginx on this machine", [ours] + peers,
-        [Goal("rate", "ours", [p.name for p in peers], 2),
-         Goal("rss", "ours", [], 160, at_most=True, unit="MiB")], measure,
+        "loopback", "reading on from nginx on this machine", [ours, file] + peers,
+        [Goal("rate", "ours", [p.name for p in peers], 2), Goal("rate", file.name, [p.name for p in peers], 2),
+         Goal("rss", "ours", [], 160, at_most=True, unit="MiB"),
+         Goal("rss", file.name, [], 160, at_most=True, unit="MiB")], measure,
         {"rate": ("MB/s", "%.0f"), "rss": ("peak RSS MiB", "%.1f")},
-        note="Ours: a point in a vault, opened and unpacked; the peers: the same disk as a plain file. Peers read "
-             "its holes too; bytes that are not holes, over the time.")
+        note="Ours: a point in a vault, opened and unpacked, and the same disk as a plain file behind its URL, which is "
+             "what the peers read. Of a plain file holes are read too; bytes that are not holes, over the time.")
 
 
 def groups(options):
@@ -303,7 +268,9 @@ def groups(options):
             "line-200": lambda: stream_group(Vaults(data), 200, (0.9, 0.75)),
             "line-1000": lambda: stream_group(Vaults(data), 1000, (0.8, None)),
             "restore-bytes": lambda: restore_group(Vaults(data)),
-            "loopback": lambda: loopback_group(Vaults(data))}
+            "loopback": lambda: loopback_group(Vaults(data)),
+            "boot-reads": lambda: remote_boot.reads_group(options),
+            "boot-guest": lambda: remote_boot.guest_group(options)}
     for name, make in made.items():
         if options.group and name not in options.group:
             continue
