@@ -52,8 +52,28 @@ static bool is_missing(struct webdisk *d, uint64_t chunk)
 	return !is_hole(d, chunk) && !chunk_cache_has(d->cache, &r);
 }
 
-/* Chunks of [first, first + n) that this thread fills. */
-struct load { struct chunk *k[RUN_CHUNKS]; uint64_t first; size_t n, from, to; };
+/* Chunks of [first, first + n) that this thread fills, of [from, to) among them. */
+struct load { struct store_sink sink; struct chunk *k[RUN_CHUNKS]; uint64_t first; size_t n, from, to; };
+
+/* Not to be shown before all has come: only then is it known of which version it is. */
+static void take_part(struct store_sink *s, size_t off, const void *data, size_t len)
+{
+	struct load *l = (struct load *)s;
+	const uint8_t *p = data;
+
+	while (len) {
+		size_t i = l->from + off / WEBDISK_CHUNK, at = off % WEBDISK_CHUNK;
+		size_t n = WEBDISK_CHUNK - at < len ? WEBDISK_CHUNK - at : len;
+
+		if (i >= l->to)
+			return;
+		if (l->k[i])
+			memcpy(chunk_buffer(l->k[i]) + at, p, n);
+		off += n;
+		p += n;
+		len -= n;
+	}
+}
 
 static void claim(struct webdisk *d, struct load *l)
 {
@@ -85,11 +105,11 @@ static size_t bytes_of(const struct webdisk *d, const struct load *l)
 static int fill(struct webdisk *d, struct load *l)
 {
 	size_t len = bytes_of(d, l), got = 0;
-	AUTO(free) uint8_t *buf = malloc(len);
 	struct error err = ERROR_INIT;
-	int rc = buf ? store_get(d->meter, WEBFILE_OBJECT, (l->first + l->from) * WEBDISK_CHUNK, buf, len, &got, &err)
-		     : error_set(&err, ENOMEM, "out of memory");
+	int rc;
 
+	l->sink.part = take_part;
+	rc = store_read(d->meter, WEBFILE_OBJECT, (l->first + l->from) * WEBDISK_CHUNK, len, &l->sink, &got, &err);
 	if (rc < 0)
 		log_fault(d, &err);
 	for (size_t i = l->from; i < l->to; i++) {
@@ -97,10 +117,8 @@ static int fill(struct webdisk *d, struct load *l)
 
 		if (!l->k[i])
 			continue;
-		if (rc == 0) {
-			memcpy(chunk_buffer(l->k[i]), buf + at, part);
+		if (rc == 0)
 			memset(chunk_buffer(l->k[i]) + part, 0, WEBDISK_CHUNK - part);
-		}
 		chunk_cache_publish(d->cache, l->k[i], rc);
 		chunk_put(l->k[i]);
 	}

@@ -120,8 +120,9 @@ static int check(void *arg, const struct http_response *rs, struct error *err)
 	return rc;
 }
 
-/* What is there of [r->off, r->off + r->len), into buf.  The answer stays in a. */
-static int get_range(struct webfile *w, struct webfile_ask *a, struct asked *asked, void *buf, struct error *err)
+/* What is there of [r->off, r->off + r->len), into buf or to the sink.  The answer stays in a. */
+static int get_range(struct webfile *w, struct webfile_ask *a, struct asked *asked, void *buf, struct store_sink *sink,
+		     struct error *err)
 {
 	char text[64], header[80];
 	int rc;
@@ -130,6 +131,8 @@ static int get_range(struct webfile *w, struct webfile_ask *a, struct asked *ask
 	snprintf(header, sizeof(header), "%s: %s", w->account ? "x-ms-range" : "Range", text);
 	a->header[a->n_headers++] = header;
 	a->http.into = buf;
+	a->http.part = sink ? remote_part : NULL;
+	a->http.part_arg = sink;
 	a->http.max_body = asked->r.len;
 	a->http.check = check;
 	a->http.check_arg = asked;
@@ -147,31 +150,47 @@ static int get_range(struct webfile *w, struct webfile_ask *a, struct asked *ask
 	return a->rs.status == 200 || a->rs.status == 206 || a->rs.status == 416 ? 0 : webfile_refused(w, a, err);
 }
 
-static int web_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
-		   struct error *err)
+/* Into buf, or to the sink. */
+static int get(struct webfile *w, uint64_t off, void *buf, struct store_sink *sink, size_t len, size_t *got,
+	       struct error *err)
 {
 	__attribute__((cleanup(webfile_ask_clear_cleanup))) struct webfile_ask a = { .n_headers = 0 };
-	struct webfile *w = of(st);
 	struct asked asked = { .r = { .off = off, .len = len }, .w = w };
 	int rc;
 
-	(void)name;
 	if (off >= w->info.size || !len)
 		return 0;
 	if (len > w->info.size - off)
 		asked.r.len = len = (size_t)(w->info.size - off);
 	if (off + len <= w->head_len) {
-		memcpy(buf, w->head + off, len);
+		if (sink)
+			sink->part(sink, 0, w->head + off, len);
+		else
+			memcpy(buf, w->head + off, len);
 		*got = len;
 		return 0;
 	}
-	rc = get_range(w, &a, &asked, buf, err);
+	rc = get_range(w, &a, &asked, buf, sink, err);
 	if (rc < 0)
 		return rc;
 	if (asked.r.got != len)
 		return webfile_changed(w, err);		/* it ends earlier now */
 	*got = len;
 	return 0;
+}
+
+static int web_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+		   struct error *err)
+{
+	(void)name;
+	return get(of(st), off, buf, NULL, len, got, err);
+}
+
+static int web_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+		    struct error *err)
+{
+	(void)name;
+	return get(of(st), off, NULL, sink, len, got, err);
 }
 
 static int web_stat(struct store *st, const char *name, struct object *out, struct error *err)
@@ -207,7 +226,7 @@ static void web_free(struct store *st)
 }
 
 static const struct store_ops web_ops = {
-	.scheme = "file", .get = web_get, .stat = web_stat, .now = web_now, .hurry = web_hurry, .free = web_free,
+	.scheme = "file", .get = web_get, .read = web_read, .stat = web_stat, .now = web_now, .hurry = web_hurry, .free = web_free,
 };
 
 /* "HOST/FILE?QUERY" with a NUL: the query may be a secret. */
@@ -287,7 +306,7 @@ static int look(struct webfile *w, struct error *err)
 	w->head = malloc(WEBFILE_KEPT);
 	if (!w->head)
 		return error_set(err, ENOMEM, "out of memory");
-	rc = get_range(w, &a, &asked, w->head, err);
+	rc = get_range(w, &a, &asked, w->head, NULL, err);
 	return rc < 0 ? rc : take_facts(w, &a.rs, &asked.r, err);
 }
 

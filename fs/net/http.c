@@ -22,6 +22,7 @@ struct exchange {
 	struct http_response *rs;
 	size_t room, max_body;
 	bool body_too_long, headers_too_long, no_memory;
+	bool begun, handed_on;		/* the body; to rq->part */
 	uint64_t deadline_ms;
 	char words[CURL_ERROR_SIZE];
 };
@@ -98,6 +99,38 @@ static bool is_success(struct exchange *x, CURL *c)
 
 struct body_arg { struct exchange *x; CURL *c; };
 
+/* Where the body of this answer goes. */
+static void begin_body(struct exchange *x, CURL *c)
+{
+	x->begun = true;
+	if (!(x->rq->into || x->rq->part) || !is_success(x, c))
+		return;
+	x->handed_on = x->rq->part != NULL;
+	x->rs->borrowed = !x->handed_on;
+	x->rs->body = x->handed_on ? NULL : x->rq->into;
+}
+
+/* False: no memory. */
+static bool take_body(struct exchange *x, const char *data, size_t len)
+{
+	struct http_response *rs = x->rs;
+
+	if (x->handed_on) {
+		x->rq->part(x->rq->part_arg, rs->len, data, len);
+		return true;
+	}
+	if (!rs->borrowed) {
+		uint8_t *p = grow(x, rs->len + len + 1);
+
+		if (!p)
+			return false;
+		rs->body = p;
+		p[rs->len + len] = '\0';
+	}
+	memcpy(rs->body + rs->len, data, len);
+	return true;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct body_arg *b = arg;
@@ -107,42 +140,22 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	uint64_t wait = http_pool_charge(x->h, len);
 	size_t max;
 
-	if (x->rq->into && !rs->body && is_success(x, b->c)) {
-		rs->body = x->rq->into;
-		rs->borrowed = true;
-	}
-	max = x->rq->into && !rs->borrowed ? DEFAULT_MAX_BODY : x->max_body;	/* words for a failure */
+	if (!x->begun)
+		begin_body(x, b->c);
+	max = (x->rq->into || x->rq->part) && !rs->borrowed && !x->handed_on ? DEFAULT_MAX_BODY	/* words for a failure */
+									     : x->max_body;
 	if (len > max - rs->len) {
 		x->body_too_long = true;
 		return 0;
 	}
-	if (!rs->borrowed) {
-		uint8_t *p = grow(x, rs->len + len + 1);
-
-		if (!p) {
-			x->no_memory = true;
-			return 0;
-		}
-		rs->body = p;
-		p[rs->len + len] = '\0';
+	if (!take_body(x, data, len)) {
+		x->no_memory = true;
+		return 0;
 	}
-	memcpy(rs->body + rs->len, data, len);
 	rs->len += len;
 	if (wait)
 		sleep_ms(wait);
 	return len;
-}
-
-static bool is_over(const struct http *h)
-{
-	uint64_t end = atomic_load(&h->end_ms);
-
-	return end && clock_ms() > end;
-}
-
-void http_hurry(struct http *h, unsigned ms)
-{
-	atomic_store(&h->end_ms, clock_ms() + ms);
 }
 
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -150,7 +163,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	struct exchange *x = arg;
 
 	(void)a; (void)b; (void)c; (void)d;
-	return atomic_load(&x->h->cancelled) || is_over(x->h);
+	return atomic_load(&x->h->cancelled) || http_pool_is_over(x->h);
 }
 
 static void free_list(struct curl_slist *list)
@@ -448,7 +461,7 @@ int http_perform(struct http *h, const struct http_request *rq, struct http_resp
 
 static void pause_between_tries(struct http *h, uint64_t ms)
 {
-	for (; ms && !atomic_load(&h->cancelled) && !is_over(h); ms -= ms < 100 ? ms : 100)
+	for (; ms && !atomic_load(&h->cancelled) && !http_pool_is_over(h); ms -= ms < 100 ? ms : 100)
 		sleep_ms(ms < 100 ? ms : 100);
 }
 
@@ -471,7 +484,7 @@ int http_send(struct http *h, const struct http_request *rq, struct http_respons
 		rs->tries = r.tries + 1;
 		if (rc ? !rs->transient : !worth_retry(rq, rs->status))
 			return rc;
-		wait = is_over(h) ? -1 : retry_next(&r, rs->retry_after_s);
+		wait = http_pool_is_over(h) ? -1 : retry_next(&r, rs->retry_after_s);
 		if (wait < 0)
 			return rc;
 		atomic_fetch_add(&h->retries, 1);

@@ -38,6 +38,9 @@ struct http_response;
  * may send, which http_send() takes for a fault of transport: it tries again, but not after -ENOTSUP. */
 typedef int http_check_fn(void *arg, const struct http_response *rs, struct error *err);
 
+/* A piece of an answer's body, off bytes behind its beginning; a try that is made again begins at 0. */
+typedef void http_part_fn(void *arg, size_t off, const void *data, size_t len);
+
 struct http_request {
 	const char *method;		/* NULL: GET */
 	const char *url;
@@ -53,6 +56,8 @@ struct http_request {
 	bool link_local;		/* metadata service: plain http to 169.254.0.0/16, no proxy */
 	bool secret_body;		/* the answer holds secrets: locked memory, wiped */
 	void *into;			/* the body of a 2xx answer goes here, at most max_body; else allocated */
+	http_part_fn *part;		/* instead: the body of a 2xx answer is handed on as it comes, and not kept */
+	void *part_arg;
 	size_t max_body;		/* a longer answer is an error; 0: 1 MiB */
 	unsigned max_redirects;		/* GET and HEAD without credentials only; 0: none */
 	http_check_fn *check;		/* NULL: none */
@@ -61,7 +66,7 @@ struct http_request {
 
 struct http_response {
 	int status;
-	uint8_t *body;			/* NUL-terminated when allocated; `into` otherwise */
+	uint8_t *body;			/* NUL-terminated when allocated; `into` otherwise; NULL: none, or handed on */
 	size_t len;
 	char *headers;			/* "name\0value\0…", names in lower case */
 	size_t headers_len;

@@ -106,6 +106,18 @@ void http_cancel(struct http *h)
 	pthread_mutex_unlock(&h->lock);
 }
 
+void http_hurry(struct http *h, unsigned ms)
+{
+	atomic_store(&h->end_ms, clock_ms() + ms);
+}
+
+bool http_pool_is_over(const struct http *h)
+{
+	uint64_t end = atomic_load(&h->end_ms);
+
+	return end && clock_ms() > end;
+}
+
 /* With the lock held. */
 static int wait_for_place(struct http *h, uint64_t deadline_ms)
 {

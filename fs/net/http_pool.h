@@ -28,6 +28,9 @@ struct http {
 CURL *http_pool_get(struct http *h, uint64_t deadline_ms, struct error *err);
 void http_pool_put(struct http *h, CURL *c);
 
+/* Is the time over that http_hurry() left? */
+bool http_pool_is_over(const struct http *h);
+
 /* Milliseconds to wait so that len more bytes stay within the bandwidth. */
 uint64_t http_pool_charge(struct http *h, size_t len);
 

@@ -216,6 +216,13 @@ static int ahead_get(struct store *st, const char *name, uint64_t off, void *buf
 	return rc < 0 || enough ? rc : store_get(lower_of(st), name, off, buf, len, got, err);
 }
 
+/* Of objects that nobody expects. */
+static int ahead_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+		      struct error *err)
+{
+	return store_read(lower_of(st), name, off, len, sink, got, err);
+}
+
 static int ahead_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
 		     struct error *err)
 {
@@ -305,7 +312,7 @@ static void ahead_free(struct store *st)
 }
 
 static const struct store_ops ahead_ops = {
-	.scheme = "ahead", .get = ahead_get, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
+	.scheme = "ahead", .get = ahead_get, .read = ahead_read, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
 	.folders = ahead_folders, .remove = ahead_remove, .now = ahead_now, .expect = ahead_expect,
 	.near = ahead_near, .warm = ahead_warm, .settle = ahead_settle, .hurry = ahead_hurry, .free = ahead_free,
 };

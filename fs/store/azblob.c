@@ -128,7 +128,7 @@ static int make_container(struct remote *r, struct error *err)
 }
 
 static const struct store_ops az_ops = {
-	.scheme = "az", .get = remote_get, .put = az_put, .stat = remote_stat, .list = remote_list,
+	.scheme = "az", .get = remote_get, .read = remote_read, .put = az_put, .stat = remote_stat, .list = remote_list,
 	.remove = az_remove, .now = remote_now, .hurry = remote_hurry, .free = az_free,
 };
 

@@ -179,7 +179,7 @@ static void http_store_free(struct store *st)
 }
 
 static const struct store_ops http_ops = {
-	.scheme = "https", .get = remote_get, .stat = remote_stat, .list = http_list, .now = http_now,
+	.scheme = "https", .get = remote_get, .read = remote_read, .stat = remote_stat, .list = http_list, .now = http_now,
 	.hurry = remote_hurry, .free = http_store_free,
 };
 

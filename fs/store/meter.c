@@ -82,6 +82,17 @@ static int meter_get(struct store *st, const char *name, uint64_t off, void *buf
 	return rc;
 }
 
+static int meter_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+		      struct error *err)
+{
+	struct meter *m = of(st);
+	uint64_t t = begin(m, GETS);
+	int rc = end(m, t, store_read(m->lower, name, off, len, sink, got, err));
+
+	atomic_fetch_add(&m->bytes_in, rc < 0 ? 0 : *got);
+	return rc;
+}
+
 static int meter_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
 		     struct error *err)
 {
@@ -147,7 +158,7 @@ static void meter_free(struct store *st)
 }
 
 static const struct store_ops meter_ops = {
-	.scheme = "meter", .get = meter_get, .put = meter_put, .stat = meter_stat, .list = meter_list,
+	.scheme = "meter", .get = meter_get, .read = meter_read, .put = meter_put, .stat = meter_stat, .list = meter_list,
 	.folders = meter_folders, .remove = meter_remove, .now = meter_now, .settle = meter_settle,
 	.hurry = meter_hurry, .free = meter_free,
 };

@@ -220,7 +220,16 @@ int remote_stat(struct store *st, const char *name, struct object *out, struct e
 	return a.rs.status == 200 ? remote_object(&a.rs, name, out, err) : r->dialect->refuse(r, &a, err);
 }
 
-static int get_range(struct remote *r, const char *name, struct range *range, void *buf, struct error *err)
+void remote_part(void *arg, size_t off, const void *data, size_t len)
+{
+	struct store_sink *sink = arg;
+
+	sink->part(sink, off, data, len);
+}
+
+/* Into buf, or to the sink. */
+static int get_range(struct remote *r, const char *name, struct range *range, void *buf, struct store_sink *sink,
+		     struct error *err)
 {
 	char text[64], header[80];
 	const char *headers[] = { header };
@@ -233,6 +242,8 @@ static int get_range(struct remote *r, const char *name, struct range *range, vo
 	a.headers = headers;
 	a.n_headers = 1;
 	a.http.into = buf;
+	a.http.part = sink ? remote_part : NULL;
+	a.http.part_arg = sink;
 	a.http.max_body = range->len;
 	a.http.check = check_range;
 	a.http.check_arg = range;
@@ -250,7 +261,17 @@ int remote_get(struct store *st, const char *name, uint64_t off, void *buf, size
 
 	if (!len)
 		return remote_stat(st, name, &o, err);
-	rc = get_range(remote(st), name, &range, buf, err);
+	rc = get_range(remote(st), name, &range, buf, NULL, err);
+	*got = rc < 0 ? 0 : range.got;
+	return rc;
+}
+
+int remote_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+		struct error *err)
+{
+	struct range range = { .off = off, .len = len };
+	int rc = get_range(remote(st), name, &range, NULL, sink, err);
+
 	*got = rc < 0 ? 0 : range.got;
 	return rc;
 }

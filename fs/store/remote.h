@@ -120,6 +120,10 @@ int remote_send(struct remote *r, struct remote_ask *a, size_t len);
 int remote_stat(struct store *st, const char *name, struct object *out, struct error *err);
 int remote_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
 	       struct error *err);
+int remote_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+		struct error *err);
+/* http_part_fn over struct store_sink. */
+void remote_part(void *arg, size_t off, const void *data, size_t len);
 int remote_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 int remote_now(struct store *st, int64_t *seconds, struct error *err);
 void remote_hurry(struct store *st, unsigned ms);

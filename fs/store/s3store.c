@@ -164,7 +164,7 @@ static void s3_store_free(struct store *st)
 }
 
 static const struct store_ops s3_ops = {
-	.scheme = "s3", .get = remote_get, .put = s3_put, .stat = remote_stat, .list = remote_list,
+	.scheme = "s3", .get = remote_get, .read = remote_read, .put = s3_put, .stat = remote_stat, .list = remote_list,
 	.remove = s3_remove, .now = remote_now, .hurry = remote_hurry, .free = s3_store_free,
 };
 

@@ -101,6 +101,22 @@ int store_get(struct store *st, const char *name, uint64_t off, void *buf, size_
 	return rc < 0 ? rc : st->ops->get(st, name, off, buf, len, got, err);
 }
 
+int store_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+	       struct error *err)
+{
+	AUTO(free) void *buf = NULL;
+	int rc = check_name(name, err);
+
+	*got = 0;
+	if (rc < 0 || st->ops->read)
+		return rc < 0 ? rc : st->ops->read(st, name, off, len, sink, got, err);
+	buf = malloc(len ? len : 1);
+	rc = buf ? st->ops->get(st, name, off, buf, len, got, err) : error_set(err, ENOMEM, "out of memory");
+	if (rc == 0)
+		sink->part(sink, 0, buf, *got);
+	return rc;
+}
+
 int store_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
 	      struct error *err)
 {

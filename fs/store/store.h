@@ -37,6 +37,10 @@ struct object {
 /* Non-zero stops the list and becomes its result. */
 typedef int object_fn(void *arg, const struct object *o);
 
+/* Takes what a read brings, piece by piece, off bytes behind where the read began.  A try that is made again
+ * begins at 0; what came is what the store has only once store_read() has returned 0. */
+struct store_sink { void (*part)(struct store_sink *s, size_t off, const void *data, size_t len); };
+
 struct store;
 
 struct store_ops {
@@ -44,6 +48,9 @@ struct store_ops {
 	/* len bytes from off into buf; fewer only at the object's end; *got says how many. */
 	int  (*get)(struct store *st, const char *name, uint64_t off, void *buf, size_t len,
 		    size_t *got, struct error *err);
+	/* store_read(); NULL: by get. */
+	int  (*read)(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink,
+		     size_t *got, struct error *err);
 	int  (*put)(struct store *st, const char *name, const void *data, size_t len,
 		    enum put_mode mode, struct error *err);	/* NULL: a store to read only */
 	int  (*stat)(struct store *st, const char *name, struct object *out, struct error *err);
@@ -96,6 +103,9 @@ void store_hurry(struct store *st, unsigned ms);
  * -EHOSTUNREACH, -ETIMEDOUT. */
 int store_get(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
 	      struct error *err);
+/* The same, handed on as it comes in this thread, for who need not have it in one piece. */
+int store_read(struct store *st, const char *name, uint64_t off, size_t len, struct store_sink *sink, size_t *got,
+	       struct error *err);
 int store_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
 	      struct error *err);
 int store_stat(struct store *st, const char *name, struct object *out, struct error *err);

@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/vault/fetch.h"
-#include "crypto/aead.h"
+#include "fs/vault/fetch_private.h"
 #include "fs/util/log.h"
-#include "fs/vault/fetch_plan.h"
-#include "fs/vault/segment_keys.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#define OPENERS 32u			/* kept, each with the key of its last segment */
 #define LOGGED_MAX 100u			/* faults of one disk; the rest is not told */
-
-struct fetcher {
-	struct store *st;
-	const struct key_ring *ring;
-	struct chunk_cache *cache;
-	struct fetch_pool *pool;
-	struct segment_keys *keys;
-	uint32_t chunk_size;
-	_Atomic unsigned logged;
-	pthread_mutex_t lock;		/* guards opener, of */
-	struct chunk_opener *opener[OPENERS];
-	uint8_t of[OPENERS][SEGMENT_ID_BYTES];
-	unsigned n_openers;
-};
 
 struct fetcher *fetcher_new(struct store *st, const struct key_ring *ring, struct chunk_cache *cache,
 			    uint32_t chunk_size, struct error *err)
@@ -65,8 +46,7 @@ void fetcher_quiet(struct fetcher *f)
 	atomic_store(&f->logged, LOGGED_MAX);
 }
 
-/* One that has the segment's key, if there is one. */
-static struct chunk_opener *take_opener(struct fetcher *f, const uint8_t *segment)
+struct chunk_opener *fetch_take_opener(struct fetcher *f, const uint8_t *segment)
 {
 	struct chunk_opener *o = NULL;
 	unsigned i;
@@ -86,7 +66,7 @@ static struct chunk_opener *take_opener(struct fetcher *f, const uint8_t *segmen
 	return o;
 }
 
-static void give_opener(struct fetcher *f, struct chunk_opener *o, const uint8_t *segment)
+void fetch_give_opener(struct fetcher *f, struct chunk_opener *o, const uint8_t *segment)
 {
 	pthread_mutex_lock(&f->lock);
 	if (o && f->n_openers < OPENERS) {
@@ -97,7 +77,7 @@ static void give_opener(struct fetcher *f, struct chunk_opener *o, const uint8_t
 	chunk_opener_free(o);
 }
 
-static void log_fault(struct fetcher *f, const struct chunk_ref *ref, const char *text)
+void fetch_log_fault(struct fetcher *f, const struct chunk_ref *ref, const char *text)
 {
 	char name[160];
 
@@ -108,25 +88,6 @@ static void log_fault(struct fetcher *f, const struct chunk_ref *ref, const char
 	log_error("%s: chunk at %u: %s", name, ref->off, text);
 }
 
-/* The chunks that this thread fills, and the bytes they lie in. */
-struct load {
-	const struct want *want[RUN_CHUNKS_MAX];
-	struct chunk *chunk[RUN_CHUNKS_MAX];
-	size_t n;
-	uint32_t from, to;		/* in the segment */
-	uint8_t *sealed;
-	size_t got;
-};
-
-static void add_claimed(struct load *l, const struct want *w, struct chunk *k)
-{
-	if (!l->n)
-		l->from = w->ref->off;
-	l->to = w->ref->off + w->ref->len;
-	l->want[l->n] = w;
-	l->chunk[l->n++] = k;
-}
-
 static void claim_run(struct fetcher *f, const struct run *r, struct load *l)
 {
 	for (size_t i = 0; i < r->n; i++) {
@@ -134,139 +95,42 @@ static void claim_run(struct fetcher *f, const struct run *r, struct load *l)
 		int rc = chunk_cache_claim(f->cache, r->want[i].ref, f->chunk_size, &k);
 
 		if (rc == CLAIM_MINE)
-			add_claimed(l, &r->want[i], k);
+			load_add(l, &r->want[i], k);
 		else if (rc >= 0)
 			chunk_put(k);
 	}
-}
-
-/* All that lies between from and to; 0 even when the segment ends early: got tells. */
-static int get_sealed(struct fetcher *f, struct load *l)
-{
-	struct error err = ERROR_INIT;
-	char name[160];
-	int rc;
-
-	l->sealed = malloc(l->to - l->from);
-	if (!l->sealed)
-		return -ENOMEM;
-	segment_name(l->want[0]->ref->segment, name, sizeof(name));
-	rc = store_get(f->st, name, l->from, l->sealed, l->to - l->from, &l->got, &err);
-	if (rc == -ENOENT)
-		rc = error_set(&err, EBADMSG, "the segment is missing");
-	if (rc < 0)
-		log_fault(f, l->want[0]->ref, err.text);
-	return rc;
-}
-
-/* A PATCH is opened here and applied later; its payload stays where it lies. */
-static int open_one(struct fetcher *f, struct chunk_opener *o, const struct load *l, size_t i)
-{
-	const struct chunk_ref *ref = l->want[i]->ref;
-	size_t at = ref->off - l->from;
-	int rc;
-
-	if (at > l->got || ref->len > l->got - at)
-		return -EBADMSG;
-	rc = chunk_open(o, SEGMENT_DATA, ref, f->chunk_size, l->sealed + at);
-	if (rc < 0 || ref->kind == CHUNK_PATCH)
-		return rc;
-	return chunk_opener_unpack(o, ref->kind, l->sealed + at, ref->len - GCM_TAG_BYTES, NULL,
-				   chunk_buffer(l->chunk[i]), f->chunk_size);
-}
-
-static int finish(struct fetcher *f, struct load *l, size_t i, int rc)
-{
-	if (rc < 0 && l->got)
-		log_fault(f, l->want[i]->ref, rc == -EBADMSG ? "damaged" : strerror(-rc));
-	chunk_cache_publish(f->cache, l->chunk[i], rc);
-	chunk_put(TAKE(l->chunk[i]));
-	return rc;
-}
-
-static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out);
-
-static int apply_patch(struct fetcher *f, struct load *l, size_t i)
-{
-	const struct chunk_ref *ref = l->want[i]->ref;
-	struct want base = { l->want[i]->base, NULL, 0 };
-	struct chunk *b = NULL;
-	int rc = hold_one(f, &base, &b);
-	/* Not held while the base is waited for. */
-	struct chunk_opener *o = rc == 0 ? take_opener(f, ref->segment) : NULL;
-
-	if (rc == 0 && !o)
-		rc = -ENOMEM;
-	if (rc == 0)
-		rc = chunk_opener_unpack(o, CHUNK_PATCH, l->sealed + (ref->off - l->from),
-					 ref->len - GCM_TAG_BYTES, chunk_bytes(b), chunk_buffer(l->chunk[i]),
-					 f->chunk_size);
-	give_opener(f, o, ref->segment);
-	chunk_put(b);
-	return finish(f, l, i, rc);
-}
-
-/* Publish all that was claimed, rc being what the store said: whole chunks
- * first, so that whoever waits for a base never waits for somebody who waits.
- * The first failure, or 0. */
-static int fill(struct fetcher *f, struct load *l, int rc)
-{
-	const uint8_t *segment = l->want[0]->ref->segment;
-	struct chunk_opener *o = rc == 0 ? take_opener(f, segment) : NULL;
-	int worst = 0;
-
-	if (rc == 0 && !o)
-		rc = -ENOMEM;
-	for (size_t i = 0; i < l->n; i++) {
-		int one = rc == 0 ? open_one(f, o, l, i) : rc;
-
-		if (one < 0 || l->want[i]->ref->kind != CHUNK_PATCH)
-			one = finish(f, l, i, one);
-		worst = worst < 0 ? worst : one;
-	}
-	give_opener(f, o, segment);
-	for (size_t i = 0; i < l->n; i++)
-		if (l->chunk[i]) {
-			int one = apply_patch(f, l, i);
-
-			worst = worst < 0 ? worst : one;
-		}
-	return worst;
 }
 
 static int load_run(struct fetcher *f, const struct run *r, enum fetch_urgency u)
 {
 	const struct chunk_ref *last = r->want[r->n - 1].ref;
 	size_t bytes = last->off + last->len - r->want[0].ref->off;
-	struct load l = { .n = 0 };
+	struct load l = { .f = f };
 	int rc = 0;
 
 	/* The budget first: nobody may wait for a claim that waits for the budget. */
 	fetch_pool_begin(f->pool, bytes, u);
 	claim_run(f, r, &l);
 	if (l.n)
-		rc = get_sealed(f, &l);
+		rc = load_get(&l);
 	fetch_pool_answered(f->pool);
 	if (l.n)
-		rc = fill(f, &l, rc);
-	free(l.sealed);
+		rc = load_fill(&l, rc);
 	fetch_pool_end(f->pool, bytes);
 	return rc;
 }
 
-/* Held: from the cache, from the thread that fetches it, or fetched here, alone. */
-static int hold_one(struct fetcher *f, const struct want *w, struct chunk **out)
+int fetch_hold_one(struct fetcher *f, const struct want *w, struct chunk **out)
 {
-	struct load l = { .n = 0 };
+	struct load l = { .f = f };
 	int rc = chunk_cache_claim(f->cache, w->ref, f->chunk_size, out);
 
 	if (rc == CLAIM_MINE) {
-		add_claimed(&l, w, chunk_hold(*out));
+		load_add(&l, w, chunk_hold(*out));
 		fetch_pool_join(f->pool, w->ref->len);
-		rc = get_sealed(f, &l);
+		rc = load_get(&l);
 		fetch_pool_answered(f->pool);
-		rc = fill(f, &l, rc);
-		free(l.sealed);
+		rc = load_fill(&l, rc);
 		fetch_pool_end(f->pool, w->ref->len);
 	} else if (rc == CLAIM_BUSY) {
 		rc = chunk_cache_wait(f->cache, *out);
@@ -375,7 +239,7 @@ int fetch_chunks(struct fetcher *f, const struct map_entry *e, size_t n, struct 
 		struct want w = { &e[i].ref, e[i].ref.kind == CHUNK_PATCH ? &e[i].base : NULL, i };
 
 		if (e[i].ref.kind != CHUNK_ZERO && !out[i])
-			rc = hold_one(f, &w, &out[i]);
+			rc = fetch_hold_one(f, &w, &out[i]);
 	}
 	for (size_t i = 0; i < n && rc < 0; i++)
 		chunk_put(TAKE(out[i]));

@@ -272,7 +272,14 @@ static int turn_to(struct chunk_opener *o, unsigned epoch, const uint8_t id[SEGM
 int chunk_open(struct chunk_opener *o, enum segment_class class, const struct chunk_ref *ref,
 	       uint32_t chunk_size, void *sealed)
 {
-	uint8_t nonce[GCM_NONCE_BYTES], aad[AAD], *p = sealed;
+	return chunk_open_to(o, class, ref, chunk_size, sealed, sealed);
+}
+
+int chunk_open_to(struct chunk_opener *o, enum segment_class class, const struct chunk_ref *ref, uint32_t chunk_size,
+		  const void *sealed, void *out)
+{
+	uint8_t nonce[GCM_NONCE_BYTES], aad[AAD];
+	const uint8_t *p = sealed;
 	size_t len;
 	int rc;
 
@@ -285,7 +292,7 @@ int chunk_open(struct chunk_opener *o, enum segment_class class, const struct ch
 	make_nonce(ref->number, nonce);
 	make_aad((uint8_t)class, ref->kind, ref->number, ref->segment, ref->name,
 		 ref->kind == CHUNK_PATCH ? ref->base : NULL, chunk_size, aad);
-	return gcm_open(o->gcm, nonce, aad, AAD, p, len, p, p + len);
+	return gcm_open(o->gcm, nonce, aad, AAD, p, len, out, p + len);
 }
 
 static int unpack(ZSTD_DCtx *d, enum chunk_kind kind, const void *payload, size_t len, const void *base,

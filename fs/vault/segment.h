@@ -73,6 +73,9 @@ void chunk_opener_share(struct chunk_opener *o, struct segment_keys *keys);
  * sealed[0 .. ref->len - 16).  -EBADMSG: not what was sealed for this place. */
 int chunk_open(struct chunk_opener *o, enum segment_class class, const struct chunk_ref *ref,
 	       uint32_t chunk_size, void *sealed);
+/* The same, the payload to out, ref->len - 16 bytes; sealed stays as it is, or is out itself. */
+int chunk_open_to(struct chunk_opener *o, enum segment_class class, const struct chunk_ref *ref, uint32_t chunk_size,
+		  const void *sealed, void *out);
 
 /* Payload to chunk: base is the whole unpacked base chunk for PATCH. */
 int chunk_unpack(enum chunk_kind kind, const void *payload, size_t len, const void *base,
