@@ -2,13 +2,27 @@
 #include "fs/image/readahead.h"
 
 #include <string.h>
+#include <time.h>
 
 /* Requests of one reader come from several threads, a little out of order. */
 #define SLACK (1u << 20)
+#define WIDE_SILENT_MS 1000
 
-void readahead_init(struct readahead *r)
+void readahead_share_init(struct readahead_share *s)
+{
+	*s = (struct readahead_share){ .wide = NULL };
+	pthread_mutex_init(&s->lock, NULL);
+}
+
+void readahead_share_release(struct readahead_share *s)
+{
+	pthread_mutex_destroy(&s->lock);
+}
+
+void readahead_init(struct readahead *r, struct readahead_share *share)
 {
 	memset(r, 0, sizeof(*r));
+	r->share = share;
 	pthread_mutex_init(&r->lock, NULL);
 	/* Nobody has read: no offset is "on". */
 	for (unsigned i = 0; i < READAHEAD_STREAMS; i++)
@@ -46,13 +60,45 @@ static struct stream *find(struct readahead *r, uint64_t off)
 	return oldest;
 }
 
-static void grow(struct stream *s, uint64_t len)
+static bool may_be_wide(struct readahead_share *share, const struct stream *s)
 {
-	uint64_t start = 2 * len > READAHEAD_MIN ? 2 * len : READAHEAD_MIN;
+	struct timespec t;
+	int64_t now;
+	bool may;
 
+	if (!share)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	pthread_mutex_lock(&share->lock);
+	may = share->wide == s || !share->wide || now - share->used_ms > WIDE_SILENT_MS;
+	if (may) {
+		share->wide = s;
+		share->used_ms = now;
+	}
+	pthread_mutex_unlock(&share->lock);
+	return may;
+}
+
+static void grow(struct readahead *r, struct stream *s, uint64_t len)
+{
+	uint64_t start = 2 * len > READAHEAD_MIN ? 2 * len : READAHEAD_MIN, max = (s->next - s->begin) / 4;
+
+	if (max > READAHEAD_WIDE)
+		max = READAHEAD_WIDE;
+	if (max < READAHEAD_MAX || !may_be_wide(r->share, s))
+		max = READAHEAD_MAX;
 	s->window = s->window ? s->window * 2 : start;
-	if (s->window > READAHEAD_MAX)
-		s->window = READAHEAD_MAX;
+	if (s->window > max)
+		s->window = max;
+}
+
+/* So much of the window is used up that more is asked for, so that several requests are always under way. */
+static uint64_t step_of(const struct stream *s)
+{
+	uint64_t step = s->window / (s->window < READAHEAD_MAX ? 4 : 8);
+
+	return step < READAHEAD_STEP ? step : READAHEAD_STEP;
 }
 
 void readahead_note(struct readahead *r, uint64_t off, uint64_t len, uint64_t size, uint64_t *from,
@@ -66,14 +112,14 @@ void readahead_note(struct readahead *r, uint64_t off, uint64_t len, uint64_t si
 	s = find(r, off);
 	s->used = ++r->clock;
 	if (s->next == UINT64_MAX) {
+		s->begin = off;
 		s->next = s->ahead = end;
 	} else if (end > s->next) {
 		s->next = end;
 		if (s->ahead < end)
 			s->ahead = end;
-		/* A quarter of the window is used up: ask on, so that several requests are always under way. */
-		if (!s->window || s->ahead - end <= s->window / 4 * 3) {
-			grow(s, len);
+		if (!s->window || s->ahead - end <= s->window - step_of(s)) {
+			grow(r, s, len);
 			*from = s->ahead;
 			*to = end + s->window < size ? end + s->window : size;
 			if (*to > *from)

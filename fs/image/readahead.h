@@ -3,7 +3,10 @@
  * How far to read ahead of one open file: follows up to 8 streams of reads in
  * it (a guest has several) by the offsets they read at.  A window opens when a
  * stream reads on where it was, doubles as it goes on, and is gone when it
- * jumps.
+ * jumps.  Over a long line a server's connections stand idle for a round trip
+ * between two requests, which costs the less the more are under way: a stream
+ * that has been read for long gets a wider window, a quarter of what it has
+ * read, if no other stream of the mount has one.
  */
 #ifndef ADE_FS_IMAGE_READAHEAD_H
 #define ADE_FS_IMAGE_READAHEAD_H
@@ -16,21 +19,34 @@
 #define READAHEAD_STREAMS 8u
 #define READAHEAD_MIN (256u << 10)
 #define READAHEAD_MAX (8u << 20)
+#define READAHEAD_WIDE (24u << 20)
+#define READAHEAD_STEP (2u << 20)	/* is asked for at once, at most */
 
 struct stream {
+	uint64_t begin;			/* where it has read from */
 	uint64_t next;			/* where it reads on */
 	uint64_t ahead;			/* up to here has been asked for */
 	uint64_t window;		/* bytes; 0: not seen reading on yet */
 	uint64_t used;
 };
 
+/* Of a mount: which stream has the wide window. */
+struct readahead_share {
+	pthread_mutex_t lock;		/* guards all below */
+	const struct stream *wide;
+	int64_t used_ms;		/* it has asked then; silent for a second, it has it no more */
+};
+
 struct readahead {
+	struct readahead_share *share;	/* NULL: no wide window */
 	pthread_mutex_t lock;		/* guards all below */
 	uint64_t clock;
 	struct stream stream[READAHEAD_STREAMS];
 };
 
-void readahead_init(struct readahead *r);
+void readahead_share_init(struct readahead_share *s);
+void readahead_share_release(struct readahead_share *s);
+void readahead_init(struct readahead *r, struct readahead_share *share);	/* which outlives it */
 void readahead_release(struct readahead *r);
 
 /* A read of [off, off + len) comes: what to fetch ahead now, [*from, *to), of

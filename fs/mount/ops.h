@@ -10,6 +10,7 @@
 #ifndef ADE_FS_MOUNT_OPS_H
 #define ADE_FS_MOUNT_OPS_H
 
+#include "fs/image/readahead.h"
 #include "fs/mount/flight.h"
 #include "fs/mount/tree.h"
 
@@ -26,6 +27,7 @@ struct mount_ops {
 	struct flights *flights;	/* borrowed */
 	pthread_mutex_t lock;		/* of the list */
 	struct handle *handles;
+	struct readahead_share ahead;
 };
 
 void mount_ops_init(struct mount_ops *m, struct tree *tree);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/mount/ops_io.h"
 #include "crypto/bytes.h"
-#include "fs/image/readahead.h"
 #include "fs/util/log.h"
 
 #include <errno.h>
@@ -38,12 +37,14 @@ void mount_ops_init(struct mount_ops *m, struct tree *tree)
 {
 	*m = (struct mount_ops){ .tree = tree };
 	pthread_mutex_init(&m->lock, NULL);
+	readahead_share_init(&m->ahead);
 }
 
 void mount_ops_finish(struct mount_ops *m)
 {
 	while (m->handles)
 		handle_close(m, m->handles);
+	readahead_share_release(&m->ahead);
 	pthread_mutex_destroy(&m->lock);
 }
 
@@ -139,7 +140,7 @@ static int open_image(fuse_req_t req, struct node *n, struct handle **out)
 	}
 	if (rc)
 		return -errno_shown(rc);
-	readahead_init(&h->ahead);
+	readahead_init(&h->ahead, &((struct mount_ops *)fuse_req_userdata(req))->ahead);
 	handle_list(fuse_req_userdata(req), h);
 	*out = TAKE(h);
 	return 0;
@@ -154,7 +155,7 @@ static int open_live(fuse_req_t req, struct node *n, struct handle **out)
 		return -ENOMEM;
 	h->node = n;
 	h->text = n->ops->text(n, &h->text_len);
-	readahead_init(&h->ahead);
+	readahead_init(&h->ahead, NULL);
 	handle_list(fuse_req_userdata(req), h);
 	*out = h;
 	return 0;

@@ -6,7 +6,6 @@
 #ifndef ADE_FS_MOUNT_OPS_IO_H
 #define ADE_FS_MOUNT_OPS_IO_H
 
-#include "fs/image/readahead.h"
 #include "fs/mount/ops.h"
 
 /* What an open image, or live text, is to the kernel: fi->fh. */

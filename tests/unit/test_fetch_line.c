@@ -44,7 +44,7 @@ static void read_on(struct blockdev *bd, const uint8_t *want, uint64_t size)
 	struct readahead ahead;
 	uint64_t from, to;
 
-	readahead_init(&ahead);
+	readahead_init(&ahead, NULL);
 	for (uint64_t off = 0; off < size; off += READ) {
 		readahead_note(&ahead, off, READ, size, &from, &to);
 		if (to > from)
