@@ -201,6 +201,30 @@ struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path,
 	return mem_open(buf, len, err);
 }
 
+int bootfile_stream_ext(struct blockdev *partition, const char *path, bootfile_piece_fn *fn, void *arg,
+			struct error *err)
+{
+	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
+	__attribute__((cleanup(close_file))) ext2_file_t file = NULL;
+	AUTO(free) uint8_t *buf = malloc(SCAN_BUF);
+	unsigned got = 1;
+	ext2_ino_t ino;
+	int rc = 0;
+
+	if (!buf)
+		return error_set(err, ENOMEM, "out of memory");
+	if (open_fs(partition, &fs))
+		return error_set(err, EBADMSG, "the boot file system cannot be read");
+	if (walk(fs, path, &ino) < 0 || ext2fs_file_open(fs, ino, 0, &file))
+		return error_set(err, ENOENT, "no file %s", path);
+	while (!rc && got) {
+		if (ext2fs_file_read(file, buf, SCAN_BUF, &got))
+			return error_set(err, EBADMSG, "the file %s cannot be read", path);
+		rc = got ? fn(arg, buf, got) : 0;
+	}
+	return rc;
+}
+
 /* Files of a folder, noted before any is read. */
 struct listing {
 	const char *prefix;

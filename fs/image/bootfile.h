@@ -31,6 +31,12 @@ struct blockdev *bootfile_find_next(struct blockdev *partition, uint64_t *from,
  * holes read as zeros.  NULL: ENOENT, EBADMSG, ENOMEM, … */
 struct blockdev *bootfile_open_ext(struct blockdev *partition, const char *path, struct error *err);
 
+/* All of a file of an ext file system, piece by piece; non-zero from fn ends
+ * it and is returned.  0, -ENOENT, -EBADMSG. */
+typedef int bootfile_piece_fn(void *arg, const void *data, size_t len);
+int bootfile_stream_ext(struct blockdev *partition, const char *path, bootfile_piece_fn *fn, void *arg,
+			struct error *err);
+
 /* Each file of a folder of an ext file system whose name begins with prefix,
  * by name's order in the folder, at most 64 and each at most BOOTFILE_MAX
  * bytes; non-zero from fn stops.  file is lent.  What cannot be read is passed

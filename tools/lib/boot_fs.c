@@ -11,18 +11,22 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define FILE_MAX (1u << 20)
+#define PIECE (256u << 10)
 
 struct boot_fs {
 	const char *image;	/* borrowed */
 	uint64_t start, size;	/* bytes, of the partition in it */
 	char *target;		/* ext: "IMAGE?offset=N", as e2fsprogs read it */
 	char *dir;		/* xfs: where it is mounted */
+	int top;		/* and its folder, open; -1: not mounted */
 	char *data;		/* a file of ours for debugfs to read */
 };
 
@@ -30,6 +34,8 @@ void boot_fs_close(struct boot_fs *b)
 {
 	if (!b)
 		return;
+	if (b->top >= 0)
+		close(b->top);
 	if (b->dir) {
 		umount2(b->dir, 0);
 		rmdir(b->dir);
@@ -66,16 +72,16 @@ int boot_fs_replay(struct boot_fs *b, bool *replayed, struct error *err)
 	return b->dir ? 0 : ext_journal_replay(b->image, b->start, replayed, err);
 }
 
-static int mount_xfs(struct boot_fs *b, const char *image, uint64_t start, uint64_t size, const char *work,
-		     struct error *err)
+static int mount_xfs(struct boot_fs *b, bool writable, const char *work, struct error *err)
 {
-	struct loop_request req = { .file = image, .sector_size = 512, .autoclear = true, .writable = true,
-				    .offset = start, .size = size };
+	struct loop_request req = { .file = b->image, .sector_size = 512, .autoclear = true, .writable = writable,
+				    .offset = b->start, .size = b->size };
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (writable ? 0 : MS_RDONLY);
 	struct loop_device loop;
 	int rc;
 
 	if (geteuid())
-		return error_set(err, EPERM, "only root can write to an xfs boot file system");
+		return error_set(err, EPERM, "only root can %s an xfs boot file system", writable ? "write to" : "read");
 	if (asprintf(&b->dir, "%s/bootfs", work) < 0 || mkdir(b->dir, 0700)) {
 		rc = error_set(err, errno, "%s: %s", b->dir ? b->dir : work, strerror(errno));
 		free(b->dir);
@@ -83,32 +89,72 @@ static int mount_xfs(struct boot_fs *b, const char *image, uint64_t start, uint6
 		return rc;
 	}
 	rc = loop_attach(&req, &loop, err);
-	if (!rc && mount(loop.name, b->dir, "xfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "nouuid"))
+	if (!rc && mount(loop.name, b->dir, "xfs", flags, writable ? "nouuid" : "norecovery,nouuid"))
 		rc = error_set(err, errno == ENODEV ? ENOTSUP : EBADMSG, "the kernel refuses the guest's xfs: %s",
 			       strerror(errno));
 	if (loop.fd >= 0)
 		close(loop.fd);
-	return rc;
+	if (rc)
+		return rc;
+	b->top = open(b->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return b->top < 0 ? error_set(err, errno, "%s: %s", b->dir, strerror(errno)) : 0;
 }
 
-struct boot_fs *boot_fs_open(const char *image, uint64_t start, uint64_t size, const char *holds,
-			     const char *work, struct error *err)
+static struct boot_fs *open_fs(const char *image, uint64_t start, uint64_t size, const char *holds, bool writable,
+			       const char *work, struct error *err)
 {
 	AUTO(boot_fs_close) struct boot_fs *b = calloc(1, sizeof(*b));
 	int rc;
 
-	if (!b || asprintf(&b->data, "%s/file", work) < 0)
+	if (!b)
 		return error_null(err, ENOMEM, "out of memory");
+	b->top = -1;
+	if (asprintf(&b->data, "%s/file", work) < 0) {
+		b->data = NULL;
+		return error_null(err, ENOMEM, "out of memory");
+	}
 	b->image = image;
 	b->start = start;
 	b->size = size;
 	if (!strncmp(holds, "ext", 3) && strcmp(holds, "exfat"))
 		rc = open_ext(b, image, start, err);
 	else if (!strcmp(holds, "xfs"))
-		rc = mount_xfs(b, image, start, size, work, err);
+		rc = mount_xfs(b, writable, work, err);
 	else
-		rc = error_set(err, ENOTSUP, "a boot file system of kind %s is not written to", holds);
+		rc = error_set(err, ENOTSUP, "a boot file system of kind %s is not %s", holds,
+			       writable ? "written to" : "read");
 	return rc ? NULL : TAKE(b);
+}
+
+struct boot_fs *boot_fs_open(const char *image, uint64_t start, uint64_t size, const char *holds,
+			     const char *work, struct error *err)
+{
+	return open_fs(image, start, size, holds, true, work, err);
+}
+
+struct boot_fs *boot_fs_open_read_only(const char *image, uint64_t start, uint64_t size, const char *holds,
+				       const char *work, struct error *err)
+{
+	return open_fs(image, start, size, holds, false, work, err);
+}
+
+/* A name of the mounted file system; what a link of the guest's points at is this machine's. */
+static int open_inside(const struct boot_fs *b, const char *path, int flags)
+{
+	struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC | O_NONBLOCK), .mode = flags & O_CREAT ? 0644 : 0,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+
+	return (int)syscall(SYS_openat2, b->top, path, &how, sizeof(how));
+}
+
+static int open_file_inside(const struct boot_fs *b, const char *path, struct error *err)
+{
+	AUTO(fd) int fd = open_inside(b, path, O_RDONLY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return error_set(err, fd < 0 && errno == ENOSYS ? ENOTSUP : ENOENT, "%s: there is no such file", path);
+	return take_fd(&fd);
 }
 
 /* Nothing is done by halves on a command that fails: callers look at the result. */
@@ -132,25 +178,21 @@ static char *read_all(struct blockdev *bd, size_t *len, struct error *err)
 
 static char *read_ext(struct boot_fs *b, const char *path, size_t *len, struct error *err)
 {
-	struct blockdev *part = slice_open(file_open(b->image, err), b->start, b->size, err);
-	AUTO(blockdev_unref) struct blockdev *own = part;
+	AUTO(blockdev_unref) struct blockdev *part = slice_open(file_open(b->image, err), b->start, b->size, err);
 	AUTO(blockdev_unref) struct blockdev *file = part ? bootfile_open_ext(part, path, err) : NULL;
 
 	return file ? read_all(file, len, err) : NULL;
 }
 
-static char *read_mounted(const char *dir, const char *path, size_t *len, struct error *err)
+static char *read_mounted(const struct boot_fs *b, const char *path, size_t *len, struct error *err)
 {
-	AUTO(free) char *name = NULL;
+	AUTO(fd) int fd = open_file_inside(b, path, err);
 	AUTO(blockdev_unref) struct blockdev *file = NULL;
-	struct stat st;
+	char name[40];
 
-	if (asprintf(&name, "%s%s", dir, path) < 0) {
-		name = NULL;
-		return error_null(err, ENOMEM, "out of memory");
-	}
-	if (lstat(name, &st) || !S_ISREG(st.st_mode))
-		return error_null(err, ENOENT, "%s: there is no such file", path);
+	if (fd < 0)
+		return NULL;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	file = file_open(name, err);
 	return file ? read_all(file, len, err) : NULL;
 }
@@ -159,7 +201,35 @@ char *boot_fs_read(struct boot_fs *b, const char *path, size_t *len, struct erro
 {
 	if (check_path(path, err))
 		return NULL;
-	return b->dir ? read_mounted(b->dir, path, len, err) : read_ext(b, path, len, err);
+	return b->dir ? read_mounted(b, path, len, err) : read_ext(b, path, len, err);
+}
+
+static int stream_mounted(const struct boot_fs *b, const char *path, boot_fs_piece_fn *fn, void *arg,
+			  struct error *err)
+{
+	AUTO(fd) int fd = open_file_inside(b, path, err);
+	AUTO(free) char *buf = malloc(PIECE);
+	ssize_t n;
+	int rc = 0;
+
+	if (fd < 0 || !buf)
+		return fd < 0 ? fd : error_set(err, ENOMEM, "out of memory");
+	while (!rc && (n = read(fd, buf, PIECE)) > 0)
+		rc = fn(arg, buf, (size_t)n);
+	return rc || !n ? rc : error_set(err, errno, "%s: %s", path, strerror(errno));
+}
+
+int boot_fs_stream(struct boot_fs *b, const char *path, boot_fs_piece_fn *fn, void *arg, struct error *err)
+{
+	AUTO(blockdev_unref) struct blockdev *part = NULL;
+	int rc = check_path(path, err);
+
+	if (rc)
+		return rc;
+	if (b->dir)
+		return stream_mounted(b, path, fn, arg, err);
+	part = slice_open(file_open(b->image, err), b->start, b->size, err);
+	return part ? bootfile_stream_ext(part, path, fn, arg, err) : -err->code;
 }
 
 /* "/16/100644/0/0/a.conf/8/" */
@@ -213,22 +283,19 @@ static int list_ext(struct boot_fs *b, const char *dir, const char *suffix, FILE
 	return rc;
 }
 
-static int list_mounted(const char *top, const char *dir, const char *suffix, FILE *f, struct error *err)
+static int list_mounted(const struct boot_fs *b, const char *dir, const char *suffix, FILE *f)
 {
-	AUTO(free) char *path = NULL;
+	AUTO(fd) int fd = open_inside(b, dir, O_RDONLY | O_DIRECTORY);
 	struct dirent *e;
-	DIR *d;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
-	if (asprintf(&path, "%s%s", top, dir) < 0) {
-		path = NULL;
-		return error_set(err, ENOMEM, "out of memory");
-	}
-	d = opendir(path);
-	while (d && (e = readdir(d)))
+	if (!d)
+		return 0;
+	take_fd(&fd);
+	while ((e = readdir(d)))
 		if (e->d_type == DT_REG)
 			print_name(f, e->d_name, suffix);
-	if (d)
-		closedir(d);
+	closedir(d);
 	return 0;
 }
 
@@ -241,30 +308,29 @@ char *boot_fs_list(struct boot_fs *b, const char *dir, const char *suffix, struc
 
 	if (!f)
 		return NULL;
-	rc = b->dir ? list_mounted(b->dir, dir, suffix, f, err) : list_ext(b, dir, suffix, f, err);
+	rc = b->dir ? list_mounted(b, dir, suffix, f) : list_ext(b, dir, suffix, f, err);
 	if (!fclose(f) && !rc)
 		return text;
 	free(text);
 	return NULL;
 }
 
-static int put_file(const char *path, const void *data, size_t len, struct error *err)
+static int put(int fd, const char *path, const void *data, size_t len, struct error *err)
 {
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	AUTO(fd) int own = fd;
 	int rc = fd < 0 ? -errno : file_write_all(fd, data, len);
 
 	return rc ? error_set(err, -rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
+static int put_file(const char *path, const void *data, size_t len, struct error *err)
+{
+	return put(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644), path, data, len, err);
+}
+
 static int write_mounted(struct boot_fs *b, const char *path, const void *data, size_t len, struct error *err)
 {
-	AUTO(free) char *name = NULL;
-
-	if (asprintf(&name, "%s%s", b->dir, path) < 0) {
-		name = NULL;
-		return error_set(err, ENOMEM, "out of memory");
-	}
-	return put_file(name, data, len, err);
+	return put(open_inside(b, path, O_WRONLY | O_CREAT | O_TRUNC), path, data, len, err);
 }
 
 static int write_ext(struct boot_fs *b, const char *path, const void *data, size_t len, struct error *err)
