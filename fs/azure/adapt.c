@@ -10,13 +10,24 @@
 
 #define RULES "66-adebackup.rules"
 #define OURS "adebackup/names.rules"
+#define UNITS "adebackup/units/"
 
-/* Sourced by the guest's own initramfs, once or often, when /run is there. */
+/* Sourced by the guest's own initramfs, once or often, when /run is there.  systemd takes its units
+ * from /run/systemd/system before those that its generators make of crypttab. */
 static const char script[] =
 	"if [ ! -e /run/udev/rules.d/" RULES " ] && [ -e /" OURS " ]; then\n"
 	"\tmkdir -p /run/udev/rules.d\n"
 	"\tcat /" OURS " >/run/udev/rules.d/" RULES "\n"
+	"\tfor adebackup_unit in /" UNITS "*; do\n"
+	"\t\t[ -e \"$adebackup_unit\" ] || continue\n"
+	"\t\tmkdir -p /run/systemd/system\n"
+	"\t\tcat \"$adebackup_unit\" >\"/run/systemd/system/${adebackup_unit##*/}\"\n"
+	"\tdone\n"
 	"fi\n";
+
+static const char unit[] =
+	"[Unit]\nDescription=%s, decrypted already (adebackup boot)\nDefaultDependencies=no\n"
+	"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n";
 
 bool adapt_mapper_is_plain(const char *name)
 {
@@ -69,12 +80,14 @@ static void print_names(FILE *f, const struct machine_disk *d)
 	}
 }
 
-/* The partition's other names go, so that its file system is found on the
- * mapping alone, which is in use while the partition cannot be. */
+/* The volume's other names go, so that its file system is found on the mapping
+ * alone, which is in use while the disk or partition cannot be. */
 static void print_volume(FILE *f, const struct adapt_volume *v, bool early)
 {
+	if (v->is_lvm || (v->is_data && early))
+		return;
 	print_match(f, v->serial, v->partition);
-	if (early)
+	if (early || v->is_data)
 		fputs(", SYMLINK=\"\"", f);
 	fputs(", ACTION==\"add\", RUN{builtin}+=\"kmod load dm_mod\"", f);
 	fprintf(f, ", RUN+=\"/sbin/dmsetup create --noudevsync %s --table '0 $attr{size} linear $major:$minor 0'\"\n",
@@ -91,15 +104,42 @@ char *adapt_rules(const struct adapt *a, bool early)
 	if (!f)
 		return NULL;
 	fputs("# Azure's names for disks, from adebackup boot\n", f);
+	for (size_t i = 0; i < a->n_volumes; i++)	/* first: of a data volume Azure's names stay */
+		if (a->volume[i].is_data)
+			print_volume(f, &a->volume[i], early);
 	for (size_t i = 0; i < a->machine->n_disks; i++)
 		print_names(f, &a->machine->disk[i]);
 	for (size_t i = 0; i < a->n_volumes; i++)
-		print_volume(f, &a->volume[i], early);
+		if (!a->volume[i].is_data)
+			print_volume(f, &a->volume[i], early);
 	bad = ferror(f) != 0;
 	if (!fclose(f) && !bad)
 		return text;
 	free(text);
 	return NULL;
+}
+
+/* systemd-cryptsetup@NAME.service, a "-" of the name written as systemd does. */
+static void unit_name(const struct adapt_volume *v, const char *folder, char *out, size_t size)
+{
+	size_t at = (size_t)snprintf(out, size, "%ssystemd-cryptsetup@", folder);
+
+	for (const char *p = v->mapper; *p && at + sizeof("\\x2d") < size; p++) {
+		if (*p == '-')
+			at += (size_t)snprintf(out + at, size - at, "\\x2d");
+		else
+			out[at++] = *p;
+	}
+	snprintf(out + at, size - at, ".service");
+}
+
+static void add_unit(struct cpio *c, const struct adapt_volume *v)
+{
+	char path[400], text[sizeof(unit) + sizeof(v->mapper)];
+
+	unit_name(v, UNITS, path, sizeof(path));
+	snprintf(text, sizeof(text), unit, v->mapper);
+	cpio_add_text(c, path, text);
 }
 
 int adapt_initramfs(const struct adapt *a, uint8_t **out, size_t *len)
@@ -114,6 +154,8 @@ int adapt_initramfs(const struct adapt *a, uint8_t **out, size_t *len)
 		return -ENOMEM;
 	cpio_add_text(c, "etc/udev/rules.d/" RULES, early);
 	cpio_add_text(c, OURS, late);
+	for (size_t i = 0; i < a->n_volumes; i++)
+		add_unit(c, &a->volume[i]);
 	cpio_add_text(c, "conf/param.conf", script);
 	cpio_add_text(c, "etc/conf.d/adebackup.conf", script);
 	if (a->decrypted)
@@ -123,6 +165,12 @@ int adapt_initramfs(const struct adapt *a, uint8_t **out, size_t *len)
 
 static void describe_volume(FILE *f, const struct adapt_volume *v)
 {
+	char name[400];
+
+	unit_name(v, "", name, sizeof(name));
+	fprintf(f, "%s, which crypttab makes, does nothing: its volume is decrypted already\n", name);
+	if (v->is_lvm)
+		return;
 	if (v->partition)
 		fprintf(f, "/dev/mapper/%s is partition %u of disk %s, which is decrypted already\n", v->mapper,
 			v->partition, v->serial);

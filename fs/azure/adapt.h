@@ -6,8 +6,10 @@
  * (/dev/disk/azure/root, /dev/disk/azure/scsi1/lun0), and those rules know
  * Hyper-V's disks alone: ours give the same names by the serial numbers of
  * machine.h, in the initramfs and, through /run/udev, in the running system.
- * A decrypted root volume gets the name that the guest waits for,
- * /dev/mapper/osencrypt, by a linear mapping of the partition.
+ * A decrypted volume gets the name that the guest waits for, /dev/mapper/osencrypt
+ * or what its crypttab says, by a linear mapping of the disk or partition; and
+ * systemd's unit that would open it, and ask for a key that nobody needs, is
+ * replaced in /run by one that does nothing.
  *
  * Works with initramfs-tools (conf/param.conf) and dracut (etc/conf.d).
  */
@@ -22,9 +24,11 @@
 
 /* A volume that is decrypted, and the name under which the guest expects it. */
 struct adapt_volume {
-	const char *serial;		/* of its disk (machine.h), borrowed */
+	char serial[16];		/* of its disk (machine.h) */
 	unsigned partition;		/* 0: the whole disk */
 	char mapper[64];
+	bool is_lvm;			/* inside is LVM, found by its own label: it needs no mapping */
+	bool is_data;			/* mapped by the running system alone: the initramfs has no use for it */
 };
 
 struct adapt {

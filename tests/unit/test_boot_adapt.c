@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
@@ -93,6 +94,43 @@ static void rules_name_disks_as_azure_does(void **state)
 	assert_non_null(strstr(words, "/dev/disk/azure/scsi1/lun10 names disk ade-lun10"));
 }
 
+static bool holds(const uint8_t *data, size_t len, const char *text)
+{
+	return memmem(data, len, text, strlen(text)) != NULL;
+}
+
+static void decrypted_data_disks_get_the_names_of_crypttab(void **state)
+{
+	static const char unit[] = "adebackup/units/systemd-cryptsetup@a\\x2db.service";
+	struct machine m;
+	struct adapt a = { .machine = &m, .n_volumes = 3, .volume = {
+		{ "ade-lun10", 0, "a-b", .is_data = true }, { "ade-lun10", 2, "c", .is_data = true },
+		{ "ade-os", 1, ADAPT_MAPPER, .is_lvm = true } } };
+	uint8_t *data;
+	size_t len;
+
+	(void)state;
+	a_machine(&m);
+
+	AUTO(free) char *early = adapt_rules(&a, true), *late = adapt_rules(&a, false);
+	AUTO(free) char *words = adapt_describe(&a);
+	const char *whole = strstr(late, "ENV{DEVTYPE}==\"disk\", ATTRS{model}==\"ade-lun10\", SYMLINK=\"\"");
+
+	assert_non_null(whole);
+	assert_true(whole < strstr(late, "SYMLINK+=\"disk/azure/scsi1/lun10\""));	/* which stays */
+	assert_non_null(strstr(late, "dmsetup create --noudevsync a-b --table"));
+	assert_non_null(strstr(late, "ATTR{partition}==\"2\", SYMLINK=\"\""));
+	assert_null(strstr(early, "dmsetup"));
+	assert_null(strstr(late, ADAPT_MAPPER));
+	assert_non_null(strstr(words, "/dev/mapper/a-b is disk ade-lun10, which"));
+	assert_non_null(strstr(words, "/dev/mapper/c is partition 2 of disk ade-lun10"));
+	assert_non_null(strstr(words, "systemd-cryptsetup@osencrypt.service, which crypttab makes, does nothing"));
+	assert_int_equal(adapt_initramfs(&a, &data, &len), 0);
+	assert_true(holds(data, len, unit));
+	assert_true(holds(data, len, "ExecStart=/bin/true"));
+	free(data);
+}
+
 static void hostile_mapper_names_are_refused(void **state)
 {
 	static const char *const bad[] = { "", "-x", ".", "a b", "a'b", "a\"b", "a/b", "$x", "a%n" };
@@ -123,6 +161,7 @@ int main(void)
 		cmocka_unit_test(bls_entries_get_a_line),
 		cmocka_unit_test(too_long_is_refused),
 		cmocka_unit_test(rules_name_disks_as_azure_does),
+		cmocka_unit_test(decrypted_data_disks_get_the_names_of_crypttab),
 		cmocka_unit_test(hostile_mapper_names_are_refused),
 	};
 

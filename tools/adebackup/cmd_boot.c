@@ -2,6 +2,7 @@
 #include "fs/mount/mounttable.h"
 #include "tools/adebackup/boot_cmd.h"
 #include "tools/lib/boot_adapt.h"
+#include "tools/lib/boot_names.h"
 #include "tools/lib/mounting.h"
 #include "tools/lib/vault_opening.h"
 
@@ -48,6 +49,9 @@ static int adapt(struct boot *b, bool write, struct error *err)
 
 	if (b->plan.machine.os == MACHINE_WINDOWS || options_has(b->in->options, OPT_NO_ADAPT))
 		return 0;
+	rc = boot_names_add(&b->plan, b->state.work, err);
+	if (rc)
+		return rc;
 	f = open_memstream(&b->changes, &len);
 	if (!f)
 		return error_set(err, ENOMEM, "out of memory");
@@ -400,8 +404,9 @@ const struct command cmd_boot = {
 		"Azure: it looks for its disks under /dev/disk/azure, whose names Azure's udev rules "
 		"give to Hyper-V's disks alone. boot puts a second small initramfs beside its own, in "
 		"the overlay, and has its boot loader load both; it gives those names, and when the "
-		"disks are decrypted the name of the opened volume, /dev/mapper/osencrypt. Each change "
-		"is told, and kept as CHANGES.txt beside a kept overlay.\n\n"
+		"disks are decrypted the names of the opened volumes: /dev/mapper/osencrypt, and for data "
+		"disks what the guest's crypttab says, whose lines then ask for no key. Each change is told, "
+		"and kept as CHANGES.txt beside a kept overlay.\n\n"
 		"A disk that fails stops the guest. One that says nothing for 60 s before its kernel is "
 		"heard is reported. Without --network user it has no network.\n\n"
 		"--drill starts it to see whether it comes up, without network and unattended: the file "

@@ -44,22 +44,44 @@ static int check_view(const char *path, bool decrypted, struct error *err)
 	return rc;
 }
 
-/* Its only file system inside the encrypted volume is named as the guest waits for it; a physical
- * volume of LVM is found by its own label. */
+static const char *text_of(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	return text ? text : "";
+}
+
+static unsigned number_of(const json_t *part)
+{
+	return (unsigned)json_integer_value(json_object_get(part, "n"));
+}
+
+/* Its only file system inside the encrypted volume is named as the guest waits for it. */
 static void add_root(struct boot_plan *p, const json_t *part)
 {
-	const char *inside = json_string_value(json_object_get(part, "inside"));
 	struct adapt_volume *v = &p->adapt.volume[p->adapt.n_volumes];
 
-	if (!inside || !strcmp(inside, "lvm") || p->adapt.n_volumes == ADAPT_VOLUMES_MAX)
+	if (!*text_of(part, "inside") || p->adapt.n_volumes == ADAPT_VOLUMES_MAX)
 		return;
-	v->serial = "ade-os";
-	v->partition = (unsigned)json_integer_value(json_object_get(part, "n"));
-	snprintf(v->mapper, sizeof(v->mapper), ADAPT_MAPPER);
+	*v = (struct adapt_volume){ .serial = "ade-os", .partition = number_of(part), .mapper = ADAPT_MAPPER,
+				    .is_lvm = !strcmp(text_of(part, "inside"), "lvm") };
 	p->adapt.n_volumes++;
 }
 
-static void look_at_volumes(struct boot_plan *p, const json_t *info, bool os)
+static void add_data(struct boot_plan *p, const json_t *part, int lun)
+{
+	struct boot_volume *v = &p->data[p->n_data];
+
+	if (strcmp(text_of(part, "state"), "open") || p->n_data == ADAPT_VOLUMES_MAX)
+		return;
+	*v = (struct boot_volume){ .lun = lun, .partition = number_of(part),
+				   .is_lvm = !strcmp(text_of(part, "inside"), "lvm") };
+	snprintf(v->uuid, sizeof(v->uuid), "%s", text_of(part, "uuid"));
+	p->n_data++;
+}
+
+/* lun: -1: the OS disk. */
+static void look_at_volumes(struct boot_plan *p, const json_t *info, int lun)
 {
 	const json_t *part;
 	bool root = false;
@@ -69,7 +91,9 @@ static void look_at_volumes(struct boot_plan *p, const json_t *info, bool os)
 		if (!json_object_get(part, "protectors"))
 			continue;
 		p->encrypted = true;
-		if (os && p->decrypted && !root)
+		if (p->decrypted && lun >= 0)
+			add_data(p, part, lun);
+		else if (p->decrypted && !root)
 			add_root(p, part);
 		root = true;
 	}
@@ -104,9 +128,11 @@ static int add_disk(void *arg, const char *dir, const char *name, struct error *
 	rc = check_view(file, p->decrypted, err);
 	if (rc)
 		return error_prefix(err, rc, "disk %s", *name ? name : "os");
-	look_at_volumes(p, info, role == MACHINE_OS_DISK);
-	if (role == MACHINE_OS_DISK)
+	look_at_volumes(p, info, lun);
+	if (role == MACHINE_OS_DISK) {
+		snprintf(p->os_dir, sizeof(p->os_dir), "%s", dir);
 		snprintf(p->os_image, sizeof(p->os_image), "%s", file);
+	}
 	return machine_add_disk(&p->machine, role, lun, file, false, err) ? 0 : -err->code;
 }
 

@@ -11,6 +11,14 @@
 #include "fs/azure/qemu.h"
 #include "tools/lib/options.h"
 
+/* A volume of a data disk that is shown decrypted. */
+struct boot_volume {
+	int lun;
+	unsigned partition;		/* 0: the whole disk */
+	char uuid[40];			/* of its header */
+	bool is_lvm;			/* inside is LVM */
+};
+
 struct boot_plan {
 	struct machine machine;
 	struct adapt adapt;		/* Linux alone */
@@ -18,7 +26,10 @@ struct boot_plan {
 	bool encrypted;			/* one of them is encrypted, as it is stored */
 	bool startable;			/* the disk has boot code, or an EFI loader */
 	const char *generation_from;	/* static words: what told it */
-	char os_image[MACHINE_FILE_MAX];	/* the OS disk's view */
+	char os_dir[MACHINE_FILE_MAX];	/* the OS disk's folder in the mount, and its view */
+	char os_image[MACHINE_FILE_MAX];
+	struct boot_volume data[ADAPT_VOLUMES_MAX];
+	size_t n_data;
 	enum qemu_accel accel;
 	const char *accel_why;
 	const char *firmware_code, *firmware_vars;	/* static; NULL: generation 1 */
