@@ -8,6 +8,8 @@
 #include <string.h>
 
 static const char *const commands[] = { "initrd", "initrd16", "initrdefi" };
+static const char *const kernel_commands[] = { "linux", "linux16", "linuxefi" };
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 struct line {
 	const char *text, *end;		/* without the line's end */
@@ -36,13 +38,13 @@ static const char *skip_word(const char *p, const char *end)
 }
 
 /* Behind the command's name and blanks, or NULL. */
-static const char *behind_command(const char *p, const char *end)
+static const char *behind_command(const char *p, const char *end, const char *const among[N_COMMANDS])
 {
 	const char *word = skip_blanks(p, end);
 	size_t len = (size_t)(skip_word(word, end) - word);
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strlen(commands[i]) == len && !memcmp(word, commands[i], len))
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strlen(among[i]) == len && !memcmp(word, among[i], len))
 			return skip_blanks(word + len, end);
 	return NULL;
 }
@@ -65,7 +67,7 @@ static struct line read_line(const char *p, const char *end, const char *name)
 
 	if (!l.end)
 		l.end = end;
-	w = behind_command(p, l.end);
+	w = behind_command(p, l.end, commands);
 	if (!w || w == l.end)
 		return l;
 	stop = skip_word(w, l.end);
@@ -151,4 +153,50 @@ int bootcfg_add_initrd(enum bootcfg_kind kind, const char *text, size_t len, con
 	free(out->text);
 	out->text = NULL;
 	return -ENOMEM;
+}
+
+/* "($root)/boot/x" is the path "/boot/x"; a variable is none. */
+static bool note_path(const char *word, const char *stop, char out[160])
+{
+	const char *slash = memchr(word, '/', (size_t)(stop - word));
+	size_t len = slash ? (size_t)(stop - slash) : 0;
+
+	if (!len || len >= 160 || memchr(slash, '\0', len))
+		return false;
+	memcpy(out, slash, len);
+	out[len] = '\0';
+	return true;
+}
+
+static bool note_last(const char *p, const char *end, char out[160])
+{
+	bool any = false;
+
+	while (p < end) {
+		const char *stop = skip_word(p, end);
+
+		any |= note_path(p, stop, out);
+		p = skip_blanks(stop, end);
+	}
+	return any;
+}
+
+bool bootcfg_entry(enum bootcfg_kind kind, const char *text, size_t len, struct bootcfg_entry *out)
+{
+	bool found = false;
+
+	*out = (struct bootcfg_entry){ 0 };
+	for (const char *p = text, *end = text + len; p < end && !(found && kind == BOOTCFG_GRUB);) {
+		const char *stop = memchr(p, '\n', (size_t)(end - p)), *w;
+
+		stop = stop ? stop : end;
+		w = behind_command(p, stop, kernel_commands);
+		if (w)
+			note_path(w, skip_word(w, stop), out->kernel);
+		w = behind_command(p, stop, commands);
+		if (w)
+			found |= note_last(w, stop, out->initrd);
+		p = stop < end ? stop + 1 : end;
+	}
+	return found;
 }

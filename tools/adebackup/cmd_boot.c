@@ -93,6 +93,19 @@ static int write_changes(const struct boot *b, struct error *err)
 	return fclose(f) ? error_set(err, errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
+static void tell_drivers(struct boot *b)
+{
+	struct error w = ERROR_INIT;
+
+	if (!b->plan.bus_lacks)
+		return;
+	error_set(&w, ENOTSUP, "it will not find its disks on the %s bus: %s",
+		  machine_bus_name(machine_bus(&b->plan.machine)), b->plan.bus_why);
+	error_next(&w, "have the VM make its initramfs for any machine (dracut --no-hostonly, or MODULES=most of "
+		       "initramfs-tools) and back it up again; or start another of its kernels from the boot menu");
+	warn(b, &w);
+}
+
 static int copy_firmware_variables(struct boot *b, struct error *err)
 {
 	AUTO(fd) int from = -1, to = -1;
@@ -140,6 +153,8 @@ static void tell_plan(const struct boot *b)
 		m->cpus, m->cpus == 1 ? "" : "s", (unsigned long long)m->memory_mib,
 		b->plan.decrypted ? "decrypted" : b->plan.encrypted ? "encrypted" : "plain",
 		b->plan.accel == QEMU_KVM ? "KVM" : "emulation", b->plan.accel_why);
+	if (b->plan.bus_why[0])
+		fprintf(stderr, "disks on the %s bus (%s)\n", machine_bus_name(machine_bus(m)), b->plan.bus_why);
 	if (b->changes && *b->changes)
 		fprintf(stderr, "changed in the overlay only:\n%s", b->changes);
 }
@@ -160,6 +175,8 @@ static int add_plan(const struct boot *b, const struct qemu_command *c, json_t *
 	       json_object_set_new(result, "generation", json_integer(m->generation)) |
 	       json_object_set_new(result, "generation_from", json_string(b->plan.generation_from)) |
 	       json_object_set_new(result, "decrypted", json_boolean(b->plan.decrypted)) |
+	       json_object_set_new(result, "bus", json_string(machine_bus_name(machine_bus(m)))) |
+	       json_object_set_new(result, "bus_why", json_string(b->plan.bus_why)) |
 	       json_object_set_new(result, "accel", json_string(b->plan.accel == QEMU_KVM ? "kvm" : "tcg")) |
 	       json_object_set_new(result, "accel_why", json_string(b->plan.accel_why)) |
 	       json_object_set_new(result, "argv", argv) | json_object_set_new(result, "changes", changes);
@@ -264,8 +281,10 @@ static int show(struct boot *b, const struct qemu_command *c, json_t *result, st
 
 static int prepare(struct boot *b, const char *dir, bool dry, struct error *err)
 {
-	int rc = boot_plan_make(&b->plan, dir, b->name, b->in->options, dry, err);
+	int rc = boot_plan_make(&b->plan, dir, b->name, b->state.work, b->in->options, dry, err);
 
+	if (!rc)
+		tell_drivers(b);
 	if (!rc && b->drill && !dry)
 		rc = drill_check_volumes(b->drill, dir, err);
 	if (!rc)

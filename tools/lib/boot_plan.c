@@ -4,6 +4,7 @@
 #include "fs/image/file.h"
 #include "fs/image/guestos.h"
 #include "fs/util/fileio.h"
+#include "tools/lib/boot_drivers.h"
 #include "tools/lib/disk_dir.h"
 
 #include <errno.h>
@@ -320,8 +321,43 @@ static int choose_machine(struct boot_plan *p, const char *dir, const struct opt
 	return 0;
 }
 
-int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const struct options *o,
-		   bool for_show, struct error *err)
+static void tell_bus(struct boot_plan *p, const struct drivers *d, enum driver_state found, bool asked,
+		     const struct error *why)
+{
+	const char *wish = asked ? "asked for; " : "";
+	char names[128];
+
+	drivers_name(d, p->machine.bus, found, names, sizeof(names));
+	if (found == DRIVER_THERE)
+		snprintf(p->bus_why, sizeof(p->bus_why), "%sthe guest has %s", wish, names);
+	else if (found == DRIVER_MISSING)
+		snprintf(p->bus_why, sizeof(p->bus_why), "%sthe guest lacks %s%s", wish, names,
+			 asked ? "" : ", and the drivers of any other bus");
+	else
+		snprintf(p->bus_why, sizeof(p->bus_why), "%sthe guest's drivers are not known: %.150s", wish,
+			 why->code ? why->text : "it has no kernel configuration in /boot");
+}
+
+/* What is asked for stays; else it is the one that the guest has drivers for. */
+static void choose_bus(struct boot_plan *p, const char *work)
+{
+	bool asked = p->machine.bus != MACHINE_BUS_AUTO;
+	struct error why = ERROR_INIT;
+	enum driver_state found;
+	struct drivers d;
+
+	if (p->machine.os == MACHINE_WINDOWS)
+		return;
+	boot_drivers_look(p->os_image, work, machine_bus(&p->machine), &d, &why);
+	if (!asked)
+		p->machine.bus = drivers_choose(&d, p->machine.generation, &found);
+	found = drivers_of_bus(&d, p->machine.bus);
+	p->bus_lacks = found == DRIVER_MISSING;
+	tell_bus(p, &d, found, asked, &why);
+}
+
+int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const char *work,
+		   const struct options *o, bool for_show, struct error *err)
 {
 	struct gathering g = { p, o };
 	int rc;
@@ -337,6 +373,8 @@ int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const
 		rc = choose_machine(p, dir, o, err);
 	if (p->machine.os == MACHINE_WINDOWS)
 		p->adapt.n_volumes = 0;
+	if (!rc)
+		choose_bus(p, work);
 	if (!rc)
 		rc = add_bek(p, dir, for_show, err);
 	if (!rc)

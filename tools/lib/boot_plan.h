@@ -30,6 +30,8 @@ struct boot_plan {
 	char os_image[MACHINE_FILE_MAX];
 	struct boot_volume data[ADAPT_VOLUMES_MAX];
 	size_t n_data;
+	char bus_why[256];		/* why the disks are on that bus; "": Windows */
+	bool bus_lacks;			/* the guest has no driver for it, or for any */
 	enum qemu_accel accel;
 	const char *accel_why;
 	const char *firmware_code, *firmware_vars;	/* static; NULL: generation 1 */
@@ -38,10 +40,10 @@ struct boot_plan {
 	void *bek_bytes;
 };
 
-/* dir: the mount; name: the VM's.  for_show: make nothing (dry run).  0 or
+/* dir: the mount; name: the VM's; work: a private folder.  for_show: make nothing (dry run).  0 or
  * -errno with words; release with boot_plan_release() in either case. */
-int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const struct options *o,
-		   bool for_show, struct error *err);
+int boot_plan_make(struct boot_plan *p, const char *dir, const char *name, const char *work,
+		   const struct options *o, bool for_show, struct error *err);
 void boot_plan_release(struct boot_plan *p);
 
 #endif

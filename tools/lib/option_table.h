@@ -272,7 +272,7 @@ OPTION(DECRYPTED, "decrypted", NULL, G_BOOT,
 OPTION(GENERATION, "generation", "1|2", G_BOOT,
        "1 is a BIOS machine, 2 an UEFI one (what the VM was, else what the disk can start as)")
 OPTION(BUS, "bus", "auto|ide|sata|scsi", G_BOOT,
-       "how the disks are attached (auto: Linux scsi, Windows ide or sata)")
+       "how the disks are attached (auto: Linux what it has drivers for, scsi first; Windows ide or sata)")
 OPTION(ACCEL, "accel", "auto|kvm|tcg", G_BOOT,
        "by KVM or by emulation (auto: KVM where /dev/kvm opens and the processor says vmx or svm)")
 OPTION(MEMORY, "memory", "SIZE", G_BOOT, "the VM's memory (its size's in Azure; 2G, Windows 4G)")
