@@ -33,6 +33,13 @@ converse() {
 	cat "$T/said" >&2
 }
 
+# drivers_are_known BOOT_OPERAND…: boot sees in the guest's kernel and initramfs that it will find its disks
+drivers_are_known() {
+	expect_status 0 "$A" boot "$@" --dry-run --json
+	[ "$(jq -r '"\(.bus): \(.bus_why)"' "$T/out")" = "scsi: the guest has virtio_pci, virtio_scsi, sd_mod" ] ||
+		fail "$(jq -r '.bus, .bus_why' "$T/out")"
+}
+
 # log_in: the lines that bring a script to a shell.  (The first line of the root's user space names
 # the device that / is on.)
 log_in() {	# ROOT_PATTERN
@@ -43,6 +50,17 @@ log_in() {	# ROOT_PATTERN
 		expect 90 Password:
 		send adebackup
 		expect 90 :~#
+	END
+}
+
+# data_is_read: the lines that see the LUKS data disk where the guest's own crypttab and fstab put it,
+# through a mapping of that kind (crypt: opened by the guest; linear: decrypted already).
+data_name=6d1f0a52-3a55-4f0e-9a0b-2b7f6f0f6a03
+data_is_read() {	# KIND
+	cat <<-END
+		shell $guest_wait until grep -q ' /data ' /proc/mounts; do sleep 2; done
+		shell 60 grep -x 'from the LUKS data disk' /data/note
+		shell 60 dmsetup table $data_name | grep -w $1
 	END
 }
 
