@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/image/overlay.h"
+#include "fs/image/overlay_private.h"
 #include "crypto/bytes.h"
-#include "fs/image/overlay_map.h"
 #include "fs/util/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #define BLOCK OVERLAY_BLOCK
-#define GROUP_BLOCKS 16u		/* within one word of the map */
-#define GROUP_BYTES (GROUP_BLOCKS * BLOCK)
-#define STRIPES 32u
 #define MANY_BYTES (4ull << 20)		/* a discard that takes all stripes */
-
-struct overlay {
-	struct blockdev bd;
-	struct overlay_file *file;
-	struct overlay_map *map;
-	struct overlay_layout at;
-	pthread_mutex_t stripe[STRIPES];	/* of a group: its states change under it */
-	pthread_mutex_t flushing;		/* guards flushed, and the map's take and write */
-	_Atomic uint64_t asked;			/* flushes, so far */
-	uint64_t flushed;			/* all asked up to here are done */
-	_Atomic bool broken;			/* a sync failed */
-};
 
 static uint64_t n_blocks(uint64_t size)
 {
@@ -40,12 +23,7 @@ static uint64_t touched(uint64_t off, uint64_t len)
 	return (off + len - 1) / BLOCK - off / BLOCK + 1;
 }
 
-static pthread_mutex_t *stripe_of(struct overlay *o, uint64_t off)
-{
-	return &o->stripe[off / GROUP_BYTES % STRIPES];
-}
-
-static int read_file(const struct overlay *o, void *buf, size_t len, uint64_t off)
+int overlay_read_file(const struct overlay *o, void *buf, size_t len, uint64_t off)
 {
 	char *p = buf;
 
@@ -115,7 +93,7 @@ static int overlay_pread(struct blockdev *bd, void *buf, size_t len, uint64_t of
 		if (state == OVERLAY_BASE)
 			rc = blockdev_pread(bd->lower, p, (size_t)n, off);
 		else if (state == OVERLAY_DATA)
-			rc = read_file(o, p, (size_t)n, off);
+			rc = overlay_read_file(o, p, (size_t)n, off);
 		else
 			memset(p, 0, (size_t)n);
 		p += n;
@@ -180,6 +158,20 @@ static int write_group(struct overlay *o, const uint8_t *buf, size_t len, uint64
 	return rc ? rc : overlay_map_set(o->map, first, last - first + 1, OVERLAY_DATA);
 }
 
+static int write_held(struct overlay *o, const uint8_t *buf, size_t len, uint64_t off)
+{
+	struct iovec all = { (void *)(uintptr_t)buf, len };
+	uint64_t n;
+	int rc;
+
+	if (segment(o, off, len, &n) == OVERLAY_DATA && n == len)
+		rc = write_file(o, &all, 1, off);
+	else
+		rc = write_group(o, buf, len, off);
+	overlay_recent_note(&o->recent, off / BLOCK, touched(off, len));
+	return rc;
+}
+
 static int overlay_pwrite(struct blockdev *bd, const void *buf, size_t len, uint64_t off)
 {
 	struct overlay *o = (struct overlay *)bd;
@@ -189,19 +181,14 @@ static int overlay_pwrite(struct blockdev *bd, const void *buf, size_t len, uint
 
 	if (atomic_load(&o->broken))
 		return -EIO;
-	if (segment(o, off, len, &n) == OVERLAY_DATA && n == len) {
-		struct iovec all = { (void *)(uintptr_t)buf, len };
-
-		return write_file(o, &all, 1, off);
-	}
 	while (len && !rc) {
-		pthread_mutex_t *stripe = stripe_of(o, off);
+		pthread_mutex_t *stripe = overlay_stripe(o, off);
 
-		n = GROUP_BYTES - off % GROUP_BYTES;
+		n = OVERLAY_GROUP_BYTES - off % OVERLAY_GROUP_BYTES;
 		if (n > len)
 			n = len;
 		pthread_mutex_lock(stripe);
-		rc = write_group(o, p, (size_t)n, off);
+		rc = write_held(o, p, (size_t)n, off);
 		pthread_mutex_unlock(stripe);
 		p += n;
 		off += n;
@@ -220,6 +207,7 @@ static int discard_held(struct overlay *o, uint64_t off, uint64_t len)
 			     (off_t)(o->at.data_off + off), (off_t)len) < 0 && errno != EOPNOTSUPP &&
 	    errno != EINTR)
 		rc = -errno;
+	overlay_recent_note(&o->recent, off / BLOCK, n_blocks(len));
 	return rc;
 }
 
@@ -227,10 +215,10 @@ static int discard_many(struct overlay *o, uint64_t off, uint64_t len)
 {
 	int rc;
 
-	for (unsigned i = 0; i < STRIPES; i++)
+	for (unsigned i = 0; i < OVERLAY_STRIPES; i++)
 		pthread_mutex_lock(&o->stripe[i]);
 	rc = discard_held(o, off, len);
-	for (unsigned i = 0; i < STRIPES; i++)
+	for (unsigned i = 0; i < OVERLAY_STRIPES; i++)
 		pthread_mutex_unlock(&o->stripe[i]);
 	return rc;
 }
@@ -242,8 +230,8 @@ static int discard_blocks(struct overlay *o, uint64_t off, uint64_t len)
 	if (len >= MANY_BYTES)
 		return discard_many(o, off, len);
 	while (len && !rc) {
-		pthread_mutex_t *stripe = stripe_of(o, off);
-		uint64_t n = GROUP_BYTES - off % GROUP_BYTES;
+		pthread_mutex_t *stripe = overlay_stripe(o, off);
+		uint64_t n = OVERLAY_GROUP_BYTES - off % OVERLAY_GROUP_BYTES;
 
 		if (n > len)
 			n = len;
@@ -290,59 +278,6 @@ static int overlay_discard(struct blockdev *bd, uint64_t off, uint64_t len)
 	return rc || end <= last ? rc : zero_edge(o, last, end - last);
 }
 
-static int sync_file(struct overlay *o)
-{
-	int rc;
-
-	do
-		rc = fdatasync(o->file->fd);
-	while (rc < 0 && errno == EINTR);
-	if (!rc)
-		return 0;
-	rc = -errno;
-	if (!atomic_exchange(&o->broken, true))
-		log_error("overlay %s: cannot be synced (%s); it takes no more writes",
-			  o->file->name, strerror(-rc));
-	return rc;
-}
-
-static int flush_now(struct overlay *o)
-{
-	bool changed;
-	int rc = overlay_map_take(o->map, &changed);
-
-	if (!rc) {
-		rc = sync_file(o);
-		if (changed && rc == 0) {
-			rc = overlay_map_write(o->map, o->file->fd, o->at.map_off);
-			rc = rc ? rc : sync_file(o);
-		}
-	}
-	return rc;
-}
-
-/* Who waited while another's flush began after his question needs none. */
-static int overlay_flush(struct blockdev *bd)
-{
-	struct overlay *o = (struct overlay *)bd;
-	uint64_t ticket = atomic_fetch_add(&o->asked, 1) + 1, upto;
-	int rc = 0;
-
-	if (o->file->temporary)
-		return 0;
-	pthread_mutex_lock(&o->flushing);
-	if (atomic_load(&o->broken)) {
-		rc = -EIO;
-	} else if (o->flushed < ticket) {
-		upto = atomic_load(&o->asked);
-		rc = flush_now(o);
-		if (!rc)
-			o->flushed = upto;
-	}
-	pthread_mutex_unlock(&o->flushing);
-	return rc;
-}
-
 static int overlay_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent_fn *fn, void *arg)
 {
 	int rc = 0;
@@ -371,9 +306,11 @@ static void overlay_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 
 static void overlay_release(struct overlay *o)
 {
-	for (unsigned i = 0; i < STRIPES; i++)
+	for (unsigned i = 0; i < OVERLAY_STRIPES; i++)
 		pthread_mutex_destroy(&o->stripe[i]);
 	pthread_mutex_destroy(&o->flushing);
+	overlay_recent_clear(&o->recent);
+	overlay_log_free(o->log);
 	overlay_map_free(o->map);
 	overlay_file_close(o->file);
 	free(o);
@@ -382,7 +319,7 @@ static void overlay_release(struct overlay *o)
 static void overlay_free(struct blockdev *bd)
 {
 	struct overlay *o = (struct overlay *)bd;
-	int rc = blockdev_flush(bd);
+	int rc = bd->writable ? overlay_flush_last(o) : 0;
 
 	if (rc)
 		log_error("overlay %s: what was written last is lost: %s", o->file->name, strerror(-rc));
@@ -395,16 +332,28 @@ static const struct blockdev_ops overlay_ops = {
 	.prefetch = overlay_prefetch, .free = overlay_free,
 };
 
+/* A file that is only read was settled when it was opened. */
+static int load(struct overlay *o, struct error *err)
+{
+	const struct overlay_file *f = o->file;
+	int rc = f->fresh ? 0 : overlay_map_load(o->map, f->fd, o->at.map_off, err);
+
+	if (rc || !o->at.log_len || !f->writable || f->temporary)
+		return rc;
+	o->log = overlay_log_new(f->fd, &o->at, err);
+	if (!o->log)
+		return -ENOMEM;
+	return f->fresh ? 0 : overlay_log_settle(f->fd, &o->at, o->map, err);
+}
+
 static int prepare(struct overlay *o, const struct blockdev *lower, struct error *err)
 {
-	if (lower->size != o->file->info.size || overlay_layout(lower->size, &o->at))
+	if (lower->size != o->file->info.size || overlay_layout(&o->file->info, &o->at))
 		return error_set(err, EINVAL, "the overlay is for %llu bytes, the disk has %llu",
 				 (unsigned long long)o->file->info.size,
 				 (unsigned long long)lower->size);
 	o->map = overlay_map_new(n_blocks(lower->size), err);
-	if (!o->map)
-		return -ENOMEM;
-	return o->file->fresh ? 0 : overlay_map_load(o->map, o->file->fd, o->at.map_off, err);
+	return o->map ? load(o, err) : -ENOMEM;
 }
 
 struct blockdev *overlay_open(struct blockdev *lower, struct overlay_file *file, struct error *err)
@@ -419,9 +368,10 @@ struct blockdev *overlay_open(struct blockdev *lower, struct overlay_file *file,
 	if (!o)
 		return error_null(err, ENOMEM, "out of memory");
 	o->file = TAKE(f);
-	for (unsigned i = 0; i < STRIPES; i++)
+	for (unsigned i = 0; i < OVERLAY_STRIPES; i++)
 		pthread_mutex_init(&o->stripe[i], NULL);
 	pthread_mutex_init(&o->flushing, NULL);
+	overlay_recent_init(&o->recent);
 	if (prepare(o, low, err)) {
 		error_object(err, "%s", o->file->name);
 		overlay_release(o);

@@ -14,10 +14,10 @@
  *     OVERLAY_ZERO).  What an earlier life of the overlay left in the file at
  *     the place of such a block is never relied upon.
  *  2. The map in memory follows the data at once; the map in the file follows
- *     in flush(): copy the changed pages, fdatasync, write the copies,
- *     fdatasync.  So each state that can ever reach the disk speaks of data that
- *     is there.  A torn page of the map is harmless: each sector of it is the
- *     old one or the new one, and both are true.
+ *     when all goes to its place: copy the changed pages, fdatasync, write the
+ *     copies, fdatasync.  So each state that can ever reach the disk speaks of
+ *     data that is there.  A torn page of the map is harmless: each sector of it
+ *     is the old one or the new one, and both are true.
  *  3. A block that is OVERLAY_DATA is overwritten in place, with the guest's
  *     bytes alone.  A power cut may tear that as it may tear a write to any
  *     disk; sectors that the guest did not touch are rewritten, if at all, with
@@ -27,12 +27,22 @@
  *     and both may be seen of a discard that was not flushed.
  *  5. No state goes back to OVERLAY_BASE, so that the base never shines through
  *     what was discarded.
- *  6. After a failed fdatasync(2) nobody knows what reached the disk, and a
+ *  6. After a failed sync nobody knows what reached the disk, and a
  *     second one would answer well: the overlay refuses writes and flushes from
  *     then on.
  *
- * Threads: any number.  A write to blocks that the overlay has takes no lock;
- * others take one of a group of 16 blocks, also while they read from below.
+ *  7. A flush after few writes puts the blocks that changed into the log, state
+ *     and bytes, instead (overlay_log.h), and says so once that is durable; what
+ *     the file has in their places is anything that was written since 2 was last
+ *     done.  Opening replays the log: each block that it names is as the last of
+ *     its records has it, which is what the guest flushed last.  When 2 is done,
+ *     the log is voided before the flush returns, so that a record is never
+ *     replayed over what was flushed after it.  A crash before that replays
+ *     flushed bytes over such as were not yet.
+ *  8. A block goes to the log under its lock, so that no write is half in it.
+ *
+ * Threads: any number.  Writes and discards take a lock of a group of 16 blocks,
+ * also while they read from below; reads take none.
  */
 #ifndef ADE_FS_IMAGE_OVERLAY_H
 #define ADE_FS_IMAGE_OVERLAY_H

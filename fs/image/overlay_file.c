@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/image/overlay_file.h"
 #include "fs/util/fileio.h"
+#include "fs/image/overlay_log.h"
 #include "fs/image/overlay_map.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ static int check_file(const struct overlay_file *f, struct error *err)
 		error_next(err, "chmod 600 %s", f->name);
 		return -EACCES;
 	}
-	if (overlay_layout(f->info.size, &layout) || (uint64_t)st.st_size < layout.end) {
+	if (overlay_layout(&f->info, &layout) || (uint64_t)st.st_size < layout.file_len) {
 		error_set(err, EBADMSG, "the overlay file is cut short");
 		error_next(err, "restore it from a copy");
 		return -EBADMSG;
@@ -111,12 +112,24 @@ static int open_file(struct overlay_file *f, struct error *err)
 	return 0;
 }
 
-/* What the map says, while nobody writes. */
+static struct overlay_map *load_map(const struct overlay_file *f, struct overlay_layout *at, struct error *err)
+{
+	AUTO(overlay_map_free) struct overlay_map *m = NULL;
+
+	if (overlay_layout(&f->info, at))
+		return error_null(err, EINVAL, "impossible size");
+	m = overlay_map_new((f->info.size - 1) / OVERLAY_BLOCK + 1, err);
+	return m && overlay_map_load(m, f->fd, at->map_off, err) == 0 ? TAKE(m) : NULL;
+}
+
+/* What map and log say, while nobody writes. */
 static int look_at_map(const struct overlay_file *f, struct overlay_look *out, struct error *err)
 {
-	uint64_t blocks = (f->info.size - 1) / OVERLAY_BLOCK + 1, data, zero;
-	AUTO(overlay_map_free) struct overlay_map *m = overlay_map_new(blocks, err);
-	int rc = m ? overlay_map_load(m, f->fd, OVERLAY_HEADER_BYTES, err) : -ENOMEM;
+	struct overlay_layout at;
+	AUTO(overlay_map_free) struct overlay_map *m = load_map(f, &at, err);
+	uint64_t data, zero;
+	size_t records;
+	int rc = m ? overlay_log_replay(f->fd, &at, m, false, &records, err) : -err->code;
 
 	if (rc)
 		return rc;
@@ -167,8 +180,7 @@ int overlay_file_remove(const char *path, struct error *err)
 	return rc;
 }
 
-struct overlay_file *overlay_file_open(const char *path, enum overlay_access access,
-				       struct error *err)
+static struct overlay_file *open_as(const char *path, enum overlay_access access, struct error *err)
 {
 	AUTO(overlay_file_close) struct overlay_file *f = file_new(path, err);
 	int rc;
@@ -188,6 +200,57 @@ struct overlay_file *overlay_file_open(const char *path, enum overlay_access acc
 	return rc ? NULL : TAKE(f);
 }
 
+/* Who only reads finds all in its place. */
+static int settle(const char *path, struct error *err)
+{
+	AUTO(overlay_file_close) struct overlay_file *f = open_as(path, OVERLAY_WRITE, err);
+	AUTO(overlay_map_free) struct overlay_map *m = NULL;
+	struct overlay_layout at;
+	int rc;
+
+	if (!f) {
+		if (err->code == EACCES || err->code == EROFS || err->code == EPERM)
+			error_next(err, "its last mount was killed: mount it once where it may be written to");
+		return -err->code;
+	}
+	m = load_map(f, &at, err);
+	rc = m ? overlay_log_settle(f->fd, &at, m, err) : -err->code;
+	if (rc)
+		error_object(err, "%s", path);
+	return rc;
+}
+
+static int is_settled(const struct overlay_file *f, bool *yes, struct error *err)
+{
+	struct overlay_layout at;
+	size_t records = 0;
+	int rc = overlay_layout(&f->info, &at);
+
+	if (!rc && at.log_len)
+		rc = overlay_log_replay(f->fd, &at, NULL, false, &records, err);
+	*yes = !records;
+	return rc;
+}
+
+struct overlay_file *overlay_file_open(const char *path, enum overlay_access access,
+				       struct error *err)
+{
+	struct error none = ERROR_INIT;
+	AUTO(overlay_file_close) struct overlay_file *f = NULL;
+	bool yes = true;
+
+	err = err ? err : &none;
+	f = open_as(path, access, err);
+	if (!f || access == OVERLAY_WRITE)
+		return TAKE(f);
+	if (is_settled(f, &yes, err))
+		return NULL;
+	if (yes)
+		return TAKE(f);
+	overlay_file_close(TAKE(f));	/* its lock is in the way */
+	return settle(path, err) ? NULL : open_as(path, access, err);
+}
+
 static int write_header(struct overlay_file *f, const struct overlay_info *want, struct error *err)
 {
 	uint8_t header[OVERLAY_HEADER_BYTES];
@@ -195,15 +258,16 @@ static int write_header(struct overlay_file *f, const struct overlay_info *want,
 	ssize_t n;
 
 	f->info = *want;
+	f->info.logged = !f->temporary;
 	f->fresh = f->writable = true;
-	if (overlay_layout(want->size, &layout))
+	if (overlay_layout(&f->info, &layout))
 		return error_set(err, EINVAL, "no overlay can lie over %llu bytes",
 				 (unsigned long long)want->size);
-	if (overlay_header_write(want, header))
+	if (overlay_header_write(&f->info, header))
 		return error_set(err, ENOMEM, "the overlay's header cannot be made");
-	if (ftruncate(f->fd, (off_t)layout.end) < 0)
+	if (ftruncate(f->fd, (off_t)layout.file_len) < 0)
 		return error_set(err, errno, "a sparse file of %llu bytes cannot be made here: %s",
-				 (unsigned long long)layout.end, strerror(errno));
+				 (unsigned long long)layout.file_len, strerror(errno));
 	n = pwrite(f->fd, header, sizeof(header), 0);
 	if (n != (ssize_t)sizeof(header))
 		return error_set(err, n < 0 ? errno : ENOSPC, "the overlay cannot be written: %s",

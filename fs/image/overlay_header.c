@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define MAGIC "ADEOVERL"
-#define VERSION 1u
+#define VERSION 2u
+#define UNLOGGED_VERSION 1u
 #define BLOCKS_PER_BYTE 4u
 #define ID_OFF 32u
 #define VIEW_OFF 64u
@@ -16,10 +17,20 @@
 #define MADE_OFF 352u
 #define HASH_OFF 360u
 #define USED (HASH_OFF + SHA256_BYTES)
+#define LOG_SHARE 8u
+#define LOG_LEAST (256u << 10)
+#define LOG_MOST (16u << 20)
 
-int overlay_layout(uint64_t size, struct overlay_layout *out)
+static uint64_t log_bytes(uint64_t size)
 {
-	uint64_t blocks;
+	uint64_t n = size / LOG_SHARE / OVERLAY_BLOCK * OVERLAY_BLOCK;
+
+	return n < LOG_LEAST ? LOG_LEAST : n > LOG_MOST ? LOG_MOST : n;
+}
+
+int overlay_layout(const struct overlay_info *info, struct overlay_layout *out)
+{
+	uint64_t blocks, size = info->size;
 
 	if (!size || size > INT64_MAX / 2)
 		return -EINVAL;
@@ -29,6 +40,9 @@ int overlay_layout(uint64_t size, struct overlay_layout *out)
 		return -EINVAL;
 	out->data_off = out->map_off + out->map_len;
 	out->end = out->data_off + blocks * OVERLAY_BLOCK;
+	out->log_off = out->end;
+	out->log_len = info->logged ? log_bytes(size) : 0;
+	out->file_len = out->end + out->log_len;
 	return 0;
 }
 
@@ -36,7 +50,7 @@ int overlay_header_write(const struct overlay_info *info, uint8_t *out)
 {
 	memset(out, 0, OVERLAY_HEADER_BYTES);
 	memcpy(out, MAGIC, 8);
-	put_le32(out + 8, VERSION);
+	put_le32(out + 8, info->logged ? VERSION : UNLOGGED_VERSION);
 	put_le32(out + 12, OVERLAY_BLOCK);
 	put_le64(out + 16, info->size);
 	out[24] = info->plaintext;
@@ -79,7 +93,7 @@ static int check_form(const uint8_t *h, size_t len, struct error *err)
 		return error_set(err, -rc, "SHA-256 of the overlay's header failed");
 	if (memcmp(digest, h + HASH_OFF, sizeof(digest)))
 		return damaged(err, "wrong checksum");
-	if (le32(h + 8) != VERSION) {
+	if (le32(h + 8) != VERSION && le32(h + 8) != UNLOGGED_VERSION) {
 		error_set(err, ENOTSUP, "overlay of version %" PRIu32, le32(h + 8));
 		error_next(err, "use a newer adebackup");
 		return -ENOTSUP;
@@ -99,12 +113,13 @@ int overlay_header_read(const void *header, size_t len, struct overlay_info *out
 
 	if (rc)
 		return rc;
-	if (overlay_layout(le64(h + 16), &layout))
+	out->size = le64(h + 16);
+	out->logged = le32(h + 8) == VERSION;
+	if (overlay_layout(out, &layout))
 		return damaged(err, "impossible size");
 	if (!text_is_good(h + VIEW_OFF, sizeof(out->view)) ||
 	    !text_is_good(h + BASE_OFF, sizeof(out->base)))
 		return damaged(err, "impossible names");
-	out->size = le64(h + 16);
 	out->made = le64(h + MADE_OFF);
 	out->plaintext = h[24];
 	memcpy(out->id, h + ID_OFF, sizeof(out->id));

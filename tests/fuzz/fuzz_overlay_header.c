@@ -17,7 +17,7 @@ static void check(const uint8_t *data, size_t size)
 	struct error err = ERROR_INIT;
 	int rc = overlay_header_read(data, size, &have, &err);
 
-	if (!rc && (overlay_layout(have.size, &layout) ||
+	if (!rc && (overlay_layout(&have, &layout) ||
 		    strnlen(have.view, sizeof(have.view)) == sizeof(have.view) ||
 		    strnlen(have.base, sizeof(have.base)) == sizeof(have.base)))
 		abort();

@@ -60,7 +60,7 @@ static void what_was_written_is_read(void **state)
 	memset(&got, 0xee, sizeof(got));
 	assert_int_equal(overlay_header_write(&info, h), 0);
 	assert_int_equal(overlay_header_read(h, sizeof(h), &got, NULL), 0);
-	assert_true(got.size == info.size && got.made == info.made && got.plaintext);
+	assert_true(got.size == info.size && got.made == info.made && got.plaintext && !got.logged);
 	assert_memory_equal(got.id, info.id, sizeof(info.id));
 	assert_string_equal(got.view, info.view);
 	assert_string_equal(got.base, info.base);
@@ -92,9 +92,16 @@ static void damage_and_hostile_fields_are_seen(void **state)
 		mend(copy);
 		assert_int_equal(check(copy, &info), -EBADMSG);
 	}
-	put_le32(h + 8, 2);
-	mend(h);
-	assert_int_equal(check(h, &info), -ENOTSUP);
+	for (uint32_t version = 0; version < 5; version++) {
+		put_le32(h + 8, version);
+		mend(h);
+		assert_int_equal(check(h, &info), version == 1 || version == 2 ? 0 : -ENOTSUP);
+	}
+}
+
+static int layout_of(uint64_t size, bool logged, struct overlay_layout *out)
+{
+	return overlay_layout(&(struct overlay_info){ .size = size, .logged = logged }, out);
 }
 
 static void regions_hold_every_block(void **state)
@@ -102,14 +109,17 @@ static void regions_hold_every_block(void **state)
 	struct overlay_layout l;
 
 	(void)state;
-	assert_int_equal(overlay_layout(0, &l), -EINVAL);
-	assert_int_equal(overlay_layout(UINT64_MAX, &l), -EINVAL);
-	assert_int_equal(overlay_layout(1, &l), 0);
+	assert_int_equal(layout_of(0, false, &l), -EINVAL);
+	assert_int_equal(layout_of(UINT64_MAX, true, &l), -EINVAL);
+	assert_int_equal(layout_of(1, false, &l), 0);
 	assert_int_equal(l.data_off, 8192);
 	assert_int_equal(l.end, 12288);
-	assert_int_equal(overlay_layout((64ull << 20) + 1, &l), 0);
+	assert_int_equal(l.file_len, l.end);
+	assert_int_equal(layout_of((64ull << 20) + 1, true, &l), 0);
 	assert_int_equal(l.map_len, 8192);
 	assert_int_equal(l.end, 4096 + 8192 + (64 << 20) + 4096);
+	assert_int_equal(l.log_off, l.end);
+	assert_int_equal(l.file_len, l.end + (8 << 20));
 }
 
 int main(void)
