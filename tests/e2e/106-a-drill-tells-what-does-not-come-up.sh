@@ -21,13 +21,24 @@ drill 0 "$T/os.raw"
 is '.drill.passed and .drill.stage == "login" and .drill.reached_ms > 0'
 is '[.drill.checks[] | select(.volume == "p1" and .holds == "ext4" and .result == "clean")] | length == 1'
 is '.argv | index("none") != null'
-grep -q '<h1 class="ok">' "$T/r.html" || fail "the page does not say so"
+grep -q '<h1 class="green">' "$T/r.html" || fail "the page does not say so"
 sed -n 's/.*src="data:image\/png;base64,\([^"]*\)".*/\1/p' "$T/r.html" | base64 -d >"$T/screen.png"
 [ "$(head -c 8 "$T/screen.png" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || fail "no picture in the page"
 grep -qE '(src|href)="[^d]' "$T/r.html" && fail "the page needs other files"
 drill 0 "$T/os.raw" --decrypted --expect "a start"
 is '.drill.passed and .decrypted'
 [ "$(sha "$T/os.raw")" = "$before" ] || fail "the disk was changed"
+
+say "a warning that it came up in spite of is none of a drill: 0; a file system that nobody could check: 3"
+expect_status 0 "$A" boot "$T/os.raw" --keys "$T/k" --drill --json --report "$T/r.html"
+expect_text 'no boot loader configuration' "$T/err"
+is '.drill.passed'
+mkdir "$T/bin"
+ln -s "$(command -v qemu-system-x86_64)" "$T/bin/"
+PATH=$T/bin drill 3 "$T/os.raw"
+is '.drill.passed and ([.drill.checks[] | select(.result == "not checked")] | length > 0)'
+grep -q '<p class="amber">[0-9]* file systems\? could not be checked' "$T/r.html" || fail "the page does not say so"
+PATH=$T/bin drill 1 "$T/silent.raw"
 
 say "a boot sector without code"
 drill 1 "$T/silent.raw" --report "$T/r.html"

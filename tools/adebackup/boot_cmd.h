@@ -21,7 +21,7 @@ struct boot {
 	const char *serial;		/* the serial log */
 	uint64_t began, mounted, prepared, started;	/* ms */
 	bool warned;
-	int code;			/* exit code where it is another than that of the mount; 0: not */
+	int code;			/* what a drill came to; -1: there was none */
 };
 
 /* QEMU is started with c.  0 or -errno with words; started is set. */

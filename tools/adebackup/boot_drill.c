@@ -146,6 +146,6 @@ int boot_drill(struct boot *b, const struct qemu_command *c, json_t *result, str
 	    json_object_set_new(result, "timing", boot_timing(b)))
 		return error_set(err, ENOMEM, "out of memory");
 	tell(b);
-	b->code = b->drill->passed ? 0 : EXIT_OTHER;
+	b->code = !b->drill->passed ? EXIT_OTHER : drill_unchecked(b->drill) ? EXIT_WARNINGS : EXIT_DONE;
 	return write_report(b, err);
 }

@@ -383,7 +383,7 @@ static int run(const struct invocation *in)
 {
 	struct drill drill = { 0 };
 	struct boot b = { .in = in, .report = *in->report, .plan = { .bek_fd = -1 }, .guest = { .pid_fd = -1, .log_fd = -1 },
-			  .state = { .wake_fd = -1, .base_fd = -1 }, .began = guest_clock_ms(),
+			  .state = { .wake_fd = -1, .base_fd = -1 }, .began = guest_clock_ms(), .code = -1,
 			  .drill = options_has(in->options, OPT_DRILL) ? &drill : NULL };
 	const struct mount_hooks hooks = { .ready = on_ready, .failed = on_failed, .ending = on_ending, .arg = &b };
 	struct mount_request req = { .spec = in->operands[0], .options = in->options, .foreground = true,
@@ -401,7 +401,7 @@ static int run(const struct invocation *in)
 	free(b.changes);
 	json_decref(b.report.beside);
 	drill_free(&drill);
-	return b.code && code != EXIT_OTHER ? b.code : code;
+	return b.code >= 0 && (code == EXIT_DONE || code == EXIT_WARNINGS) ? b.code : code;
 }
 
 const struct command cmd_boot = {
@@ -431,7 +431,8 @@ const struct command cmd_boot = {
 		"--drill starts it to see whether it comes up, without network and unattended: the file "
 		"systems of all volumes that open are checked by their own programs without repair, then the "
 		"serial line is listened to until a login prompt, or what --expect says, appears. Ends with 0 "
-		"when it came up and all is clean, else with 1 and the reason.",
+		"when it came up and all is clean, whatever was warned of; with 3 when it came up and a file "
+		"system could not be checked, as of a volume that stayed locked; else with 1 and the reason.",
 	.example = "  adebackup boot osdisk.vhd --keys /keys\n"
 		   "  adebackup boot /backup web01@20261120T020000Z --vault-key vault.key --decrypted\n"
 		   "  adebackup boot osdisk.vhd --keys /keys --dry-run\n"

@@ -106,6 +106,15 @@ static const struct drill_check *first_damaged(const struct drill *d)
 	return NULL;
 }
 
+size_t drill_unchecked(const struct drill *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_checks; i++)
+		n += d->check[i].result == DRILL_NOT_CHECKED;
+	return n;
+}
+
 void drill_conclude(struct drill *d, const struct console_watch *w, const char *why)
 {
 	const struct drill_check *bad = first_damaged(d);

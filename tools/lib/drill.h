@@ -48,6 +48,9 @@ int drill_check_volumes(struct drill *d, const char *dir, struct error *err);
  * it (a disk failed, a deadline); NULL: none.  Decides whether it passed. */
 void drill_conclude(struct drill *d, const struct console_watch *w, const char *why);
 
+/* Volumes that are locked, or whose file system could not be checked. */
+size_t drill_unchecked(const struct drill *d);
+
 json_t *drill_json(const struct drill *d);		/* NULL: no memory */
 
 /* about: what else is to be told, an object of texts and numbers. */
