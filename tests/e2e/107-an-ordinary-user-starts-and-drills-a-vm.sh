@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # An ordinary user starts the VM of his image and drills it, encrypted and decrypted: the guest is
 # adapted in the overlay although its boot file system was in use, nobody else sees the disks, and
-# nothing is left.
+# nothing is left.  A guest that starts from xfs is refused with what to do.
 [ -n "${ADE_PRIVATE:-}" ] || [ "$(id -u)" != 0 ] ||
 	exec env ADE_PRIVATE=1 unshare -m --propagation private bash "$0"
 . "$(dirname "$0")/lib.sh"
-require mke2fs cryptsetup openssl setpriv fusermount3 jq sfdisk qemu-system-x86_64 e2fsck debugfs
+require mke2fs mkfs.xfs cryptsetup openssl setpriv fusermount3 jq sfdisk qemu-system-x86_64 e2fsck debugfs
 require_root
 install_privately
 
@@ -64,3 +64,25 @@ wait "$pid" || fail "status $?: $(cat "$T/err")"
 [ "$(stat -c %u:%a "$T/hers/kept")" = 64123:600 ] || fail "$(ls -l "$T/hers")"
 grep -q 'its journal is replayed' "$T/hers/kept.CHANGES.txt" || fail "$(cat "$T/hers/kept.CHANGES.txt")"
 [ "$(sha "$T/os.raw")" = "$before" ] || fail "the disk was changed"
+
+say "only root can adapt a guest whose boot file system is xfs: said before anything starts"
+truncate -s 320M "$T/xfs"
+mkfs.xfs -q "$T/xfs"
+mount -o loop "$T/xfs" "$T/m"
+mkdir "$T/m/grub2"
+cp "$T/k/LinuxPassPhraseFileName" "$T/m/initrd.img-1"
+printf 'menuentry one {\n\tlinux /vmlinuz\n\tinitrd /initrd.img-1\n}\n' >"$T/m/grub2/grub.cfg"
+umount "$T/m"
+truncate -s 322M "$T/x.raw"
+echo 'start=2048, size=655360' | sfdisk -q --label dos "$T/x.raw"
+dd if="$T/xfs" of="$T/x.raw" bs=1M seek=1 conv=notrunc,sparse status=none
+"$ROOT/tests/make/boot-sector" "$T/x.raw" $'a start\r\nxfs login: '
+chown 64123 "$T/x.raw"
+for how in --dry-run --drill; do
+	expect_status 14 anna adebackup boot "$T/x.raw" $how
+	expect_text 'partition 1: .*xfs, which only root can (read|write to)' "$T/err"
+	expect_text 'next: run it as root, or .*--no-adapt' "$T/err"
+done
+expect_status 0 anna adebackup boot "$T/x.raw" --drill --no-adapt
+expect_status 0 "$B/adebackup" boot "$T/x.raw" --dry-run --json
+jq -e '[.changes[] | select(test("in front of"))] | length == 1' "$T/out" >/dev/null || fail "$(cat "$T/out")"

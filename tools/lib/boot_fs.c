@@ -80,8 +80,12 @@ static int mount_xfs(struct boot_fs *b, bool writable, const char *work, struct 
 	struct loop_device loop;
 	int rc;
 
-	if (geteuid())
-		return error_set(err, EPERM, "only root can %s an xfs boot file system", writable ? "write to" : "read");
+	if (geteuid()) {
+		error_set(err, EPERM, "the guest's boot file system is xfs, which only root can %s, by the kernel",
+			  writable ? "write to" : "read");
+		error_next(err, "run it as root, or start the guest as it is: --no-adapt");
+		return -EPERM;
+	}
 	if (asprintf(&b->dir, "%s/bootfs", work) < 0 || mkdir(b->dir, 0700)) {
 		rc = error_set(err, errno, "%s: %s", b->dir ? b->dir : work, strerror(errno));
 		free(b->dir);
