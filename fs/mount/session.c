@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #define MAX_THREADS  16
@@ -324,6 +325,16 @@ int session_loop(struct session *s, session_ready_fn *ready, void *arg, struct e
 	unmount_now(s);		/* also frees a waiting stat */
 	pthread_join(s->ready_thread, NULL);
 	return rc < 0 ? error_set(err, -rc, "the mount failed: %s", strerror(-rc)) : 0;
+}
+
+/* A thread that has answered sees that this is the end; so they are asked something. */
+void session_end(struct session *s)
+{
+	struct statvfs st;
+
+	fuse_session_exit(s->se);
+	if (statvfs(s->dir, &st))
+		errno = 0;
 }
 
 void session_free(struct session *s)

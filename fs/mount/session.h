@@ -41,6 +41,11 @@ typedef void session_ready_fn(void *arg);
 /* Serve until unmounted.  0 or -errno with words. */
 int session_loop(struct session *s, session_ready_fn *ready, void *arg, struct error *err);
 
+/* From another thread, while it is served: ends session_loop(), also where a
+ * copy of the mount, in the mount namespace of a process that knows nothing of
+ * it, would keep it after an unmount. */
+void session_end(struct session *s);
+
 void session_free(struct session *s);
 
 DEFINE_CLEANUP(struct session *, session_free);

@@ -198,6 +198,21 @@ expect_status 3 "$A" boot "$T/n" --dry-run
 grep -q 'no boot loader configuration' "$T/err" || fail "$(cat "$T/err")"
 look "$T/n" --no-adapt
 
+say "it ends where a process in a mount namespace of its own has a copy of the mount"
+rm -f "$T/log3"
+"$A" boot "$T/d" --json --serial-log "$T/log3" >"$T/json" 2>"$T/err" </dev/null &
+pid=$!
+defer sh -c "kill -KILL $pid 2>/dev/null || :"
+wait_for 60 grep -qa 'hello from the boot sector' "$T/log3"
+unshare -m --propagation private sleep 600 &
+keeper=$!
+defer sh -c "kill $keeper 2>/dev/null || :"
+wait_for 20 sh -c "[ \"\$(readlink /proc/$keeper/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ] && grep -q /run/adebackup/boot- /proc/$keeper/mounts"
+kill "$pid"
+wait_for 30 sh -c "! kill -0 $pid 2>/dev/null"
+wait "$pid" || fail "status $? after a signal: $(cat "$T/err")"
+kill "$keeper"
+
 # run_and_kill: a boot that is killed; $folder is what it leaves
 run_and_kill() {
 	rm -f "$T/log2"

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/mount/mounttable.h"
 #include "tools/adebackup/boot_cmd.h"
 #include "tools/lib/boot_adapt.h"
 #include "tools/lib/boot_names.h"
@@ -317,8 +316,6 @@ static int on_ready(void *arg, const char *dir, json_t *result, bool *warned, st
 	rc = dry ? show(b, c, result, err) : b->drill ? boot_drill(b, c, result, err)
 						      : start_and_attend(b, c, result, err);
 	*warned = b->warned;
-	if (!rc)
-		unmount_dir(dir, true, NULL);
 	return rc;
 }
 
@@ -385,7 +382,8 @@ static int run(const struct invocation *in)
 	struct boot b = { .in = in, .report = *in->report, .plan = { .bek_fd = -1 }, .guest = { .pid_fd = -1, .log_fd = -1 },
 			  .state = { .wake_fd = -1, .base_fd = -1 }, .began = guest_clock_ms(), .code = -1,
 			  .drill = options_has(in->options, OPT_DRILL) ? &drill : NULL };
-	const struct mount_hooks hooks = { .ready = on_ready, .failed = on_failed, .ending = on_ending, .arg = &b };
+	const struct mount_hooks hooks = { .ready = on_ready, .failed = on_failed, .ending = on_ending, .arg = &b,
+					   .ends = true };
 	struct mount_request req = { .spec = in->operands[0], .options = in->options, .foreground = true,
 				     .at = in->n_operands == 2 ? in->operands[1] : NULL, .hooks = &hooks };
 	struct error err = ERROR_INIT;

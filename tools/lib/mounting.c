@@ -19,6 +19,7 @@ struct job {
 	char *dir, *source;
 	struct daemon daemon;
 	struct spec_tree what;
+	struct session *session;	/* while it is served */
 	bool ready, warned;		/* the hook was called; has warned */
 	struct error failed;		/* what the hook came to */
 };
@@ -38,7 +39,7 @@ static void on_ready(void *arg)
 	j->ready = true;
 	if (hooks && hooks->ready(hooks->arg, j->dir, result, &j->warned, &j->failed)) {
 		json_decref(result);
-		unmount_dir(j->dir, true, NULL);
+		session_end(j->session);
 		return;
 	}
 	if (j->req->verbose)
@@ -48,6 +49,8 @@ static void on_ready(void *arg)
 	if (j->daemon.background)
 		log_to_syslog();
 	daemon_ready(&j->daemon, end_code(j));
+	if (hooks && hooks->ends)
+		session_end(j->session);
 }
 
 static int serve(struct job *j, struct error *err)
@@ -82,6 +85,7 @@ static int serve(struct job *j, struct error *err)
 	if (!s)
 		return -EIO;
 	daemon_outlive_parent(&j->daemon);
+	j->session = s;
 	rc = session_loop(s, on_ready, j, err);
 	if (j->ready && j->req->hooks)
 		j->req->hooks->ending(j->req->hooks->arg);

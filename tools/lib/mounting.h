@@ -13,7 +13,7 @@
  * What else a command does with its mount, in the process that serves it.
  * ready: when the mount at `dir` answers, by a thread of its own.  It may add
  *	members to result, print for people, and set *warned (exit code 3).
- *	-errno with words takes the mount away again.
+ *	-errno with words takes the mount away again, and so does its return when `ends`.
  * failed (may be NULL): the mount, or ready, came to this error, which is told next.
  * ending: after ready was called, when nothing is served any more.
  */
@@ -22,6 +22,7 @@ struct mount_hooks {
 	void (*failed)(void *arg, const struct error *why);
 	void (*ending)(void *arg);
 	void *arg;
+	bool ends;
 };
 
 struct mount_request {
