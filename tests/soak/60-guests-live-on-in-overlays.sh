@@ -19,18 +19,31 @@ drill() {	# STATUS NAME SPEC…
 		--serial-log "$guest_logs/$name.log" --report "$guest_logs/$name.html"
 }
 
+# row: one more line of figures, from standard input, told at once: a guest is half an hour's work
+row() {
+	cat >>"$T/figures"
+	[ "${FORMS:-encrypted}" = encrypted ] || return 0
+	"$ROOT/tests/record" "Guests: $which" <<-END
+		With a LUKS and a BitLocker data disk; seconds of an emulated processor from QEMU's command on.
+
+		| start | user space after | login after | seen |
+		|---|---|---|---|
+		$(cat "$T/figures")
+	END
+}
+
 # started WHAT CHECKED: a row of figures, from the last conversation
 started() {
 	local at
 	at=$(sed -n -e 's/^ *\([0-9.]*\)s  user space of.*/\1/p' -e 's/^ *\([0-9.]*\)s  login:.*/| \1/p' "$T/said" | tr '\n' ' ')
-	echo "| $1 | $at| $2 |" >>"$T/figures"
+	echo "| $1 | $at| $2 |" | row
 }
 
 # drilled WHAT: one of a drill's report
 drilled() {
 	jq -r --arg what "$1" '"| \($what) | | \(if .drill.reached_ms > 0 then .drill.reached_ms / 1000 else "" end) | " +
 		(if .drill.passed then "passed; clean: \([.drill.checks[] | select(.result == "clean") | .volume] | join(", "))"
-		 else "failed: \(.drill.reason)" end) + " |"' "$T/out" >>"$T/figures"
+		 else "failed: \(.drill.reason)" end) + " |"' "$T/out" | row
 }
 
 # note_in WORD IMAGE: the file that the guest wrote, read on this host through a mount
@@ -114,12 +127,4 @@ for which in ${GUESTS:-ubuntu-gen1 ubuntu-gen2 rhel-gen1 rhel-gen2}; do
 	say "$which: broken ones fail their drill"
 	broken boot 'boot code|boot sector|loader'
 	broken root '(p1|rootvg-rootlv) on disk os .ext4. is damaged' 'root file system|initramfs|emergency'
-	[ "${FORMS:-encrypted}" = encrypted ] || continue
-	"$ROOT/tests/record" "Guests: $which" <<-END
-		With a LUKS and a BitLocker data disk; seconds of an emulated processor from QEMU's command on.
-
-		| start | user space after | login after | seen |
-		|---|---|---|---|
-		$(cat "$T/figures")
-	END
 done
