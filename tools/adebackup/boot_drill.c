@@ -107,7 +107,8 @@ static void tell(const struct boot *b)
 	if (d->line[0])
 		printf("  it said: %s\n", d->line);
 	for (size_t i = 0; i < d->n_checks; i++)
-		printf("  %s %s (%s): %s\n", d->check[i].disk, d->check[i].volume, d->check[i].holds,
+		printf("  %s %s (%s): %s%s\n", d->check[i].disk, d->check[i].volume, d->check[i].holds,
+		       d->check[i].result == DRILL_NOT_CHECKED ? "not checked: " : "",
 		       d->check[i].result == DRILL_CLEAN ? "clean" : d->check[i].words);
 	if (d->reached_ms)
 		printf("  up after %llu.%llu s\n", (unsigned long long)d->reached_ms / 1000,

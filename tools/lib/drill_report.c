@@ -29,7 +29,7 @@ static const char style[] =
 	"img{display:block;max-width:100%;height:auto;border:1px solid var(--line)}\n"
 	"@media (max-width:40rem){table,tbody,tr,th,td{display:block;width:100%}tr{border-top:1px solid var(--line);"
 	"padding:.4rem 0}tr:first-child{border-top:0}th,td{border:0;padding:.1rem .7rem;white-space:normal}"
-	"tr.head{display:none}td[data-l]{display:grid;grid-template-columns:7rem 1fr;gap:.5rem}"
+	"tr.head{display:none}tr.about{display:grid;grid-template-columns:9rem 1fr}td[data-l]{display:grid;grid-template-columns:7rem 1fr;gap:.5rem}"
 	"td[data-l]::before{content:attr(data-l);color:var(--soft);font-weight:400}}\n";
 
 static json_t *checks_json(const struct drill *d)
@@ -74,11 +74,15 @@ static void put_console(FILE *f, char *text)
 	char *from = text, *to = text;
 
 	while (*from) {
-		if (from[0] != '\033' || from[1] != '[') {
+		if (*from != '\033') {
 			*to++ = *from++;
 			continue;
 		}
-		from += 2;
+		if (*++from != '[') {
+			from += *from != '\0';
+			continue;
+		}
+		from++;
 		from += strspn(from, "0123456789;?<=> ");
 		if (*from == 'H' && to > text && to[-1] != '\n')
 			*to++ = '\n';
@@ -90,7 +94,9 @@ static void put_console(FILE *f, char *text)
 
 static void put_row(FILE *f, const char *name, const char *value)
 {
-	fputs("<tr><th>", f);
+	if (!*value)
+		return;
+	fputs("<tr class=\"about\"><th>", f);
 	put(f, name);
 	fputs("</th><td>", f);
 	put(f, value);
