@@ -4,6 +4,7 @@
 #include "fs/image/fstype.h"
 #include "fs/image/mem.h"
 #include "fs/image/slice.h"
+#include "fs/image/splice.h"
 
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
@@ -14,6 +15,7 @@
 #define SCAN_MAX (4ull << 30)		/* a boot partition is not larger */
 #define SCAN_BUF (1u << 20)
 #define FOLDER_MAX 64
+#define RUNS_MAX 1024u		/* a header in more pieces than that is read as a whole */
 
 static const char *const paths[] = { "/luks/osluksheader", "/boot/luks/osluksheader" };
 
@@ -273,6 +275,81 @@ int bootfile_each_ext(struct blockdev *partition, const char *folder, const char
 	return rc;
 }
 
+/* Where a file's blocks lie; what is missing reads as zeros. */
+struct runs {
+	struct blockdev *partition;
+	struct splice_piece piece[RUNS_MAX];
+	size_t n;
+	uint64_t end;		/* of the last one, in the partition */
+};
+
+static void drop_runs(struct runs *r)
+{
+	while (r->n)
+		blockdev_unref(r->piece[--r->n].dev);
+}
+
+/* One more stretch of the file; the one before grows where it goes on. */
+static int add_run(struct runs *r, uint64_t off, uint64_t at, uint64_t len)
+{
+	struct splice_piece *last = r->n ? &r->piece[r->n - 1] : NULL;
+	uint64_t from = at, start = off;
+
+	if (last && at == r->end && last->off + last->dev->size == off) {
+		len += last->dev->size;
+		from -= last->dev->size;
+		start = last->off;
+		blockdev_unref(r->piece[--r->n].dev);
+	}
+	if (r->n == RUNS_MAX)
+		return -EFBIG;
+	r->piece[r->n].off = start;
+	r->piece[r->n].dev = slice_open(blockdev_ref(r->partition), from, len, NULL);
+	if (!r->piece[r->n].dev)
+		return -EBADMSG;
+	r->n++;
+	r->end = from + len;
+	return 0;
+}
+
+static int find_runs(ext2_filsys fs, ext2_ino_t ino, uint64_t size, struct runs *r)
+{
+	uint64_t step = fs->blocksize;
+	int rc = 0;
+
+	for (uint64_t off = 0; off < size && !rc; off += step) {
+		blk64_t block = 0;
+		int flags = 0;
+
+		if (ext2fs_bmap2(fs, ino, NULL, NULL, 0, off / step, &flags, &block))
+			return -EBADMSG;
+		if (block && !(flags & BMAP_RET_UNINIT))
+			rc = add_run(r, off, block * step, size - off < step ? size - off : step);
+	}
+	return rc;
+}
+
+/* The file as it lies there, so that of a header of 16 MiB over a network only
+ * what is looked at comes.  NULL: not to be had in this way. */
+static struct blockdev *map_ext(struct blockdev *partition, const char *path)
+{
+	__attribute__((cleanup(close_fs))) ext2_filsys fs = NULL;
+	AUTO(free) struct runs *r = calloc(1, sizeof(*r));
+	struct ext2_inode inode;
+	uint64_t size;
+	ext2_ino_t ino;
+
+	if (!r || open_fs(partition, &fs) || walk(fs, path, &ino) < 0 || ext2fs_read_inode(fs, ino, &inode))
+		return NULL;
+	size = EXT2_I_SIZE(&inode);
+	r->partition = partition;
+	if (!size || size > BOOTFILE_MAX || find_runs(fs, ino, size, r) < 0) {
+		drop_runs(r);
+		return NULL;
+	}
+	return splice_open(zero_open(size, NULL), r->piece, r->n, NULL);
+}
+
 /* Places where a header may begin, in what is stored (holes passed over). */
 struct scan {
 	struct blockdev *bd;
@@ -352,8 +429,9 @@ struct blockdev *bootfile_find_next(struct blockdev *partition, uint64_t *from,
 		return scan(partition, from, accept, where, size, err);
 	while (*from < sizeof(paths) / sizeof(*paths)) {
 		size_t i = (size_t)(*from)++;
-		struct blockdev *file = bootfile_open_ext(partition, paths[i], err);
+		struct blockdev *file = map_ext(partition, paths[i]);
 
+		file = file ? file : bootfile_open_ext(partition, paths[i], err);
 		if (file && accept(file) > 0) {
 			snprintf(where, size, "%s", paths[i]);
 			return file;

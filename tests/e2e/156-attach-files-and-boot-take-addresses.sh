@@ -62,7 +62,7 @@ cat >"$T/nginx.conf" <<END
 daemon off; worker_processes 1; pid $T/nginx.pid; error_log $T/logs/error; user $(id -un);
 events { worker_connections 256; }
 http {
-	access_log off; root $T/www;
+	log_format sizes '\$body_bytes_sent'; access_log $T/logs/access sizes; root $T/www;
 	client_body_temp_path $T/logs/a; proxy_temp_path $T/logs/b; fastcgi_temp_path $T/logs/c;
 	uwsgi_temp_path $T/logs/e; scgi_temp_path $T/logs/f;
 	server {
@@ -77,6 +77,10 @@ defer eval "kill $nginx 2>/dev/null || true"
 U="https://localhost:$port/os%20disk.vhd?token=s3cret-t0ken"
 wait_for 20 curl -sf --noproxy '*' --cacert "$T/tls.pem" -o /dev/null -r 0-9 "$U"
 web=(--keys "$T/k" --ca-file "$T/tls.pem")
+: >"$T/logs/access"
+expect_status 0 "$A" inspect "$U" "${web[@]}"
+[ "$(wc -l <"$T/logs/access")" -le 40 ] || fail "$(wc -l <"$T/logs/access") requests to open it"
+[ "$(awk '{n += $1} END {print n}' "$T/logs/access")" -le $((4 << 20)) ] || fail "it fetches the whole LUKS header to open it"
 files_of "$U" "$T/m" "${web[@]}"
 attach_of "$U" "${web[@]}"
 boot_of os-20disk.vhd "$U" "${web[@]}"

@@ -66,6 +66,30 @@ expect_status 16 "$B/adebackup" mount "$T/bare.raw" "$T/m" --bek "$key" --header
 expect_text "shifted" "$T/err"
 expect_status 10 "$B/adebackup" mount "$T/bare.raw" "$T/m" --bek "$key" --header "$T/missing"
 
+say "a header whose file lies in pieces between others, with holes"
+mkdir "$T/boot.d"
+truncate -s 48M "$T/boot2"
+mke2fs -q -t ext2 -b 1024 "$T/boot2"
+{
+	echo "mkdir luks"
+	for n in {1..40}; do
+		head -c 900K /dev/urandom >"$T/boot.d/$n"
+		echo "write $T/boot.d/$n $n"
+	done
+	for n in {2..40..2}; do echo "rm $n"; done
+	cp --sparse=always "$T/header" "$T/boot.d/header"
+	echo "cd luks"
+	echo "write $T/boot.d/header osluksheader"
+} | debugfs -w -f /dev/stdin "$T/boot2" >/dev/null 2>&1
+[ "$(debugfs -R "stat /luks/osluksheader" "$T/boot2" 2>/dev/null | grep -o '([0-9]*-[0-9]*):' | wc -l)" -gt 15 ] ||
+	fail "the fixture lies in one piece"
+cp "$T/disk.raw" "$T/pieces.raw"
+dd if="$T/boot2" of="$T/pieces.raw" bs=1M seek=39 conv=notrunc status=none
+mount_ade "$T/pieces.raw" "$T/m" "bek=$key"
+[ "$(info '.partitions[] | select(.n == 1) | .state')" = open ] || fail "not open: $(info .)"
+cmp <(dd if="$T/plain.raw" bs=1M skip=87 count=128 status=none) "$T/m/p1.raw" || fail "p1.raw differs"
+unmount "$T/m"
+
 say "two partitions without signature: the one that decrypts to a file system is the volume"
 truncate -s 384M "$T/disk.raw"
 sfdisk -q --no-reread "$T/disk.raw" --append <<<'start=442368, size=286720' >/dev/null 2>&1
