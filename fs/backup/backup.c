@@ -23,9 +23,12 @@ struct backup {
 	struct condemned *condemned;
 	struct chunk_index *index;
 	struct point *parent, *point;	/* parent NULL: none */
+	struct refs_row *parent_refs;
+	size_t n_parent_refs;
 	uint64_t unread;		/* points after the parent that cannot be read */
 	uint64_t total;
-	bool unsure;			/* the commit's put may still arrive: the record stays, so that it can be stopped */
+	bool unsure;			/* its commit failed; the record stays: the put may still arrive, and has to be
+					 * stopped then, and the next backup finds by it what this one stored */
 };
 
 static void backup_clear(struct backup *b)
@@ -38,6 +41,7 @@ static void backup_clear(struct backup *b)
 	chunk_index_free(b->index);
 	point_free(b->parent);
 	point_free(b->point);
+	free(b->parent_refs);
 	refs_free(b->run.refs);
 	pthread_mutex_destroy(&b->run.lock);
 }
@@ -95,12 +99,10 @@ static int read_parent(struct backup *b, struct error *err)
 /* Without its refs a collector would not see what the parent needs: nor may we build on it. */
 static void check_parent(struct backup *b)
 {
-	AUTO(free) struct refs_row *rows = NULL;
 	struct error err = ERROR_INIT;
-	size_t n;
 
-	if (b->parent && refs_get(vault_store(b->run.vault), b->parent->session, b->parent->refs_sha256, &rows, &n,
-				  &err) < 0) {
+	if (b->parent && refs_get(vault_store(b->run.vault), b->parent->session, b->parent->refs_sha256,
+				  &b->parent_refs, &b->n_parent_refs, &err) < 0) {
 		log_warning("the refs of the point before cannot be read (%s): everything is stored again", err.text);
 		point_free(TAKE(b->parent));
 	}
@@ -194,7 +196,7 @@ static int begin(struct backup *b, struct error *err)
 	if (rc < 0)
 		return rc;
 	check_parent(b);
-	return resume_index(&b->run, err);
+	return resume_index(&b->run, b->parent_refs, b->n_parent_refs, err);
 }
 
 static int tick(void *arg)
@@ -271,7 +273,7 @@ static int commit(struct backup *b, struct error *err)
 	if (rc < 0)
 		return rc;
 	rc = point_put(v, b->point, NULL, err);
-	b->unsure = rc == -EHOSTUNREACH || rc == -ETIMEDOUT || rc == -EIO;
+	b->unsure = rc < 0;
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/collect_private.h"
+#include "crypto/hash.h"
 #include "fs/vault/expire.h"
 #include "fs/vault/point_private.h"
 
@@ -74,14 +75,30 @@ static int drop_refs(struct cleaning *c)
 	return rc;
 }
 
-/* A mark is needed as long as a put of its manifest may still arrive. */
+static bool has_segments(const struct inventory *inv, const char *session)
+{
+	char id[2 * SESSION_ID_BYTES + 1];
+
+	for (size_t i = 0; i < inv->segments_room; i++) {
+		if (!inv->segment[i].time)
+			continue;
+		hex_encode(inv->segment[i].id, SESSION_ID_BYTES, id);
+		if (!strcmp(id, session))
+			return true;
+	}
+	return false;
+}
+
+/* A mark is needed as long as a put of its manifest may still arrive, and as
+ * long as a backup would take what its session stored for that of one that was cut. */
 static int drop_marks(struct cleaning *c)
 {
 	__attribute__((cleanup(listing_of_clear))) struct listing_of l = { .n = 0 };
 	int rc = listing_take(c->st, "exp/", &l, c->err);
 
 	for (size_t i = 0; i < l.n && rc == 0; i++)
-		if (c->inv->now - l.row[i].time > RECORD_KEPT && !inventory_is_taken(c->inv, l.row[i].name + 4))
+		if (c->inv->now - l.row[i].time > RECORD_KEPT && !inventory_is_taken(c->inv, l.row[i].name + 4) &&
+		    !has_segments(c->inv, l.row[i].name + 4))
 			rc = drop(c, l.row[i].name);
 	return rc;
 }

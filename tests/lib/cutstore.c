@@ -14,6 +14,7 @@ struct cutstore {
 	unsigned left;			/* puts of that prefix to go */
 	bool dead;
 	char name[256];
+	_Atomic unsigned long told;
 };
 
 struct share {
@@ -71,11 +72,29 @@ static int cut_stat(struct store *st, const char *name, struct object *o, struct
 	return rc < 0 ? rc : store_stat(of(st)->lower, name, o, err);
 }
 
+struct counting { struct cutstore *c; object_fn *fn; void *arg; };
+
+static int count_told(void *arg, const struct object *o)
+{
+	struct counting *n = arg;
+
+	n->c->told++;
+	return n->fn(n->arg, o);
+}
+
 static int cut_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
+{
+	struct counting n = { of(st), fn, arg };
+	int rc = alive(st, err);
+
+	return rc < 0 ? rc : store_list(of(st)->lower, prefix, count_told, &n, err);
+}
+
+static int cut_folders(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err)
 {
 	int rc = alive(st, err);
 
-	return rc < 0 ? rc : store_list(of(st)->lower, prefix, fn, arg, err);
+	return rc < 0 ? rc : store_folders(of(st)->lower, prefix, fn, arg, err);
 }
 
 static int cut_remove(struct store *st, const char *name, struct error *err)
@@ -92,6 +111,13 @@ static int cut_now(struct store *st, int64_t *seconds, struct error *err)
 	return rc < 0 ? rc : store_now(of(st)->lower, seconds, err);
 }
 
+static int cut_settle(struct store *st, const char *prefix, struct error *err)
+{
+	int rc = alive(st, err);
+
+	return rc < 0 ? rc : store_settle(of(st)->lower, prefix, err);
+}
+
 static void share_free(struct store *st)
 {
 	free(st);
@@ -99,7 +125,7 @@ static void share_free(struct store *st)
 
 static const struct store_ops cut_ops = {
 	.scheme = "cut", .get = cut_get, .put = cut_put, .stat = cut_stat, .list = cut_list,
-	.remove = cut_remove, .now = cut_now, .free = share_free,
+	.folders = cut_folders, .remove = cut_remove, .now = cut_now, .settle = cut_settle, .free = share_free,
 };
 
 struct cutstore *cutstore_over(struct store *taken)
@@ -147,6 +173,11 @@ void cutstore_cut(struct cutstore *c, enum cut_kind kind, const char *prefix, un
 void cutstore_revive(struct cutstore *c)
 {
 	cutstore_cut(c, CUT_NONE, "", 0);
+}
+
+unsigned long cutstore_told(struct cutstore *c)
+{
+	return c->told;
 }
 
 const char *cutstore_cut_name(struct cutstore *c)

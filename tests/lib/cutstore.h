@@ -28,6 +28,9 @@ void cutstore_cut(struct cutstore *c, enum cut_kind kind, const char *prefix, un
 void cutstore_revive(struct cutstore *c);
 const char *cutstore_cut_name(struct cutstore *c);	/* what it stopped at, or "" */
 
+/* How many objects lists have told so far. */
+unsigned long cutstore_told(struct cutstore *c);
+
 /* Flip a bit of an object at an offset counted from its begin. */
 void cutstore_damage(struct cutstore *c, const char *name, uint64_t off);
 
