@@ -10,6 +10,7 @@
 #define SHARDS 8u
 #define BUCKETS 1024u			/* a shard's */
 #define GHOSTS 256u			/* a shard's: left the queue of new ones not long ago */
+#define BELLS 16u			/* a shard's: who waits for a chunk is not woken for every other one */
 
 enum chunk_state { FILLING, THERE, FAILED };
 
@@ -23,6 +24,7 @@ struct chunk {
 	uint8_t name[CHUNK_NAME_BYTES];
 	uint32_t number, size;
 	enum chunk_state state;		/* under the shard's lock */
+	unsigned waiting;		/* threads, likewise */
 	bool often;			/* which queue */
 	int rc;
 	uint8_t bytes[];
@@ -32,7 +34,7 @@ struct queue { struct chunk *newest, *oldest; size_t bytes; };
 
 struct shard {
 	pthread_mutex_t lock;		/* guards all here, and links and state of its chunks */
-	pthread_cond_t filled;
+	pthread_cond_t filled[BELLS];
 	size_t limit;
 	struct queue fresh, often;
 	struct chunk *bucket[BUCKETS];
@@ -59,7 +61,8 @@ struct chunk_cache *chunk_cache_new(size_t bytes, struct error *err)
 	}
 	for (unsigned i = 0; i < SHARDS; i++) {
 		pthread_mutex_init(&c->shard[i].lock, NULL);
-		pthread_cond_init(&c->shard[i].filled, NULL);
+		for (unsigned b = 0; b < BELLS; b++)
+			pthread_cond_init(&c->shard[i].filled[b], NULL);
 		c->shard[i].limit = (bytes ? bytes : CHUNK_CACHE_BYTES) / SHARDS;
 	}
 	return c;
@@ -92,7 +95,8 @@ void chunk_cache_free(struct chunk_cache *c)
 				s->bucket[b] = k->next;
 				chunk_put(k);
 			}
-		pthread_cond_destroy(&s->filled);
+		for (unsigned b = 0; b < BELLS; b++)
+			pthread_cond_destroy(&s->filled[b]);
 		pthread_mutex_destroy(&s->lock);
 	}
 	free(c);
@@ -297,6 +301,11 @@ bool chunk_cache_has(struct chunk_cache *c, const struct chunk_ref *ref)
 	return has;
 }
 
+static pthread_cond_t *bell_of(struct chunk *k)
+{
+	return &k->shard->filled[k->hash / SHARDS % BELLS];
+}
+
 void chunk_cache_publish(struct chunk_cache *c, struct chunk *k, int rc)
 {
 	struct shard *s = k->shard;
@@ -312,7 +321,8 @@ void chunk_cache_publish(struct chunk_cache *c, struct chunk *k, int rc)
 		enqueue(k->often ? &s->often : &s->fresh, k);
 		evict(s);
 	}
-	pthread_cond_broadcast(&s->filled);
+	if (k->waiting)
+		pthread_cond_broadcast(bell_of(k));
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -323,8 +333,10 @@ int chunk_cache_wait(struct chunk_cache *c, struct chunk *k)
 
 	(void)c;
 	pthread_mutex_lock(&s->lock);
+	k->waiting++;
 	while (k->state == FILLING)
-		pthread_cond_wait(&s->filled, &s->lock);
+		pthread_cond_wait(bell_of(k), &s->lock);
+	k->waiting--;
 	rc = k->rc;
 	pthread_mutex_unlock(&s->lock);
 	return rc;

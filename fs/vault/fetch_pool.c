@@ -149,9 +149,10 @@ bool fetch_pool_submit(struct fetch_pool *p, struct fetch_job *j, enum fetch_urg
 		*q->last = j;
 		q->last = &j->next;
 		q->n++;
-		pthread_cond_signal(&p->work);
 	}
 	pthread_mutex_unlock(&p->lock);
+	if (taken)		/* not under the lock, which the woken thread wants at once */
+		pthread_cond_signal(&p->work);
 	return taken;
 }
 
@@ -247,14 +248,14 @@ void fetch_pool_answered(struct fetch_pool *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->requests--;
-	pthread_cond_broadcast(&p->room);
 	pthread_mutex_unlock(&p->lock);
+	pthread_cond_broadcast(&p->room);
 }
 
 void fetch_pool_end(struct fetch_pool *p, size_t bytes)
 {
 	pthread_mutex_lock(&p->lock);
 	p->bytes -= bytes;
-	pthread_cond_broadcast(&p->room);
 	pthread_mutex_unlock(&p->lock);
+	pthread_cond_broadcast(&p->room);
 }
