@@ -2,18 +2,17 @@
 #include "fs/net/http.h"
 #include "crypto/secmem.h"
 #include "fs/net/http_pool.h"
+#include "fs/net/http_response.h"
 #include "fs/net/params.h"
 #include "fs/net/retry.h"
 #include "fs/net/url.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_DEADLINE_MS 60000
 #define DEFAULT_MAX_BODY (1024 * 1024)
-#define MAX_HEADERS (64 * 1024)
 
 /* One try under way. */
 struct exchange {
@@ -27,50 +26,15 @@ struct exchange {
 	char words[CURL_ERROR_SIZE];
 };
 
-/* Append "name\0value\0" to the headers kept. */
-static int keep_header(struct http_response *rs, const char *line, size_t len, size_t name_len)
-{
-	const char *p = line + name_len + 1, *end = line + len;
-	char *o = realloc(rs->headers, rs->headers_len + len + 2);
-
-	if (!o)
-		return -ENOMEM;
-	rs->headers = o;
-	o += rs->headers_len;
-	for (size_t i = 0; i < name_len; i++)
-		*o++ = (char)tolower((unsigned char)line[i]);
-	*o++ = '\0';
-	while (p < end && isspace((unsigned char)*p))
-		p++;
-	while (end > p && isspace((unsigned char)end[-1]))
-		end--;
-	memcpy(o, p, (size_t)(end - p));
-	o[end - p] = '\0';
-	rs->headers_len = (size_t)(o + (end - p) + 1 - rs->headers);
-	return 0;
-}
-
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
 	size_t len = size * n;
-	const char *colon = memchr(line, ':', len);
+	int rc = http_response_line(x->rs, line, len);
 
-	if (len >= 5 && !memcmp(line, "HTTP/", 5)) {
-		x->rs->headers_len = 0;		/* what came before was an interim answer */
-		return len;
-	}
-	if (!colon)
-		return len;
-	if (memchr(line, '\0', len) || x->rs->headers_len + len + 2 > MAX_HEADERS) {
-		x->headers_too_long = true;
-		return 0;
-	}
-	if (keep_header(x->rs, line, len, (size_t)(colon - line)) < 0) {
-		x->no_memory = true;
-		return 0;
-	}
-	return len;
+	x->headers_too_long |= rc == -EMSGSIZE;
+	x->no_memory |= rc == -ENOMEM;
+	return rc < 0 ? 0 : len;
 }
 
 static uint8_t *grow(struct exchange *x, size_t need)
@@ -301,7 +265,7 @@ static int explain(struct exchange *x, CURLcode code, struct error *err)
 	} else if (x->body_too_long || x->headers_too_long) {
 		x->rs->transient = false;
 		error_set(err, e = EMSGSIZE, "the answer is longer than %zu bytes", x->headers_too_long ?
-			  (size_t)MAX_HEADERS : x->max_body);
+			  (size_t)HTTP_HEADERS_MAX : x->max_body);
 	} else if (code == CURLE_ABORTED_BY_CALLBACK) {
 		x->rs->transient = false;
 		error_set(err, e = ECANCELED, "cancelled");
