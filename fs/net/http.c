@@ -13,6 +13,7 @@
 
 #define DEFAULT_DEADLINE_MS 60000
 #define DEFAULT_MAX_BODY (1024 * 1024)
+#define NAMES_KEPT_S 60
 
 /* One try under way. */
 struct exchange {
@@ -191,6 +192,15 @@ static void set_limits(CURL *c, struct exchange *x)
 	curl()->easy_setopt(c, CURLOPT_XFERINFODATA, x);
 }
 
+/* A name may lead elsewhere by now: what was looked up before a server could not be reached is
+ * not held on to. */
+static long names_kept_s(const struct http *h)
+{
+	uint64_t at = atomic_load(&h->unreached_ms), s = at ? (clock_ms() - at) / 1000 : NAMES_KEPT_S;
+
+	return s < NAMES_KEPT_S ? (long)s : NAMES_KEPT_S;
+}
+
 static void set_transport(CURL *c, struct exchange *x)
 {
 	struct http *h = x->h;
@@ -202,6 +212,7 @@ static void set_transport(CURL *c, struct exchange *x)
 	curl()->easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl()->easy_setopt(c, CURLOPT_BUFFERSIZE, 512L * 1024);
 	curl()->easy_setopt(c, CURLOPT_SHARE, h->share);
+	curl()->easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, names_kept_s(h));
 	curl()->easy_setopt(c, CURLOPT_USERAGENT, "adebackup/" ADE_VERSION);
 	curl()->easy_setopt(c, CURLOPT_ERRORBUFFER, x->words);
 	if (h->o.ca_file)
@@ -285,6 +296,16 @@ static int explain(struct exchange *x, CURLcode code, struct error *err)
 	return -e;
 }
 
+static void note_failure(struct exchange *x, CURL *c)
+{
+	curl_off_t sent_us = 0;
+
+	atomic_fetch_add(&x->h->failures, 1);
+	curl()->easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
+	if (!sent_us)
+		atomic_store(&x->h->unreached_ms, clock_ms());
+}
+
 static void note_answer(struct exchange *x, CURL *c)
 {
 	curl_off_t after = -1;
@@ -318,7 +339,7 @@ static int run(struct exchange *x, CURL *c, struct curl_slist *headers, struct e
 	note_answer(x, c);
 	if (code == CURLE_OK)
 		return 0;
-	atomic_fetch_add(&x->h->failures, 1);
+	note_failure(x, c);
 	return explain(x, code, err);
 }
 

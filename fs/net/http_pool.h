@@ -20,6 +20,7 @@ struct http {
 	pthread_mutex_t share_lock[CURL_LOCK_DATA_LAST];
 	_Atomic bool cancelled;
 	_Atomic uint64_t end_ms;	/* clock_ms() after which nothing goes on; 0: no such time */
+	_Atomic uint64_t unreached_ms;	/* clock_ms() when a server could last not be reached; 0: never */
 	_Atomic uint64_t requests, failures, retries, bytes_in, bytes_out;
 };
 
