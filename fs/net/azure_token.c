@@ -19,15 +19,20 @@
 struct kept {
 	char resource[256];
 	struct secret *token;
-	uint64_t until_ms;		/* clock_ms() */
+	uint64_t got_ms, until_ms;	/* clock_ms() */
 };
 
 struct token_source {
 	struct token_options o;		/* strings owned */
 	struct http *http;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;		/* guards all below */
+	pthread_cond_t answered;
+	bool asking;			/* somebody is, without the lock */
 	struct kept kept[KEPT];
 	unsigned next;
+	char failed_for[256];		/* the last resource that no token could be got for */
+	uint64_t failed_ms;		/* when; 0: never */
+	struct error failure;
 };
 
 /* Where the strings of token_options are, and which variable stands in. */
@@ -71,6 +76,7 @@ struct token_source *token_source_new(const struct token_options *o, struct http
 	if (!t)
 		return error_null(err, ENOMEM, "no memory");
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->answered, NULL);
 	t->http = http;
 	if (o)
 		t->o = *o;
@@ -94,6 +100,7 @@ void token_source_free(struct token_source *t)
 		secret_free(t->kept[i].token);
 	for (size_t i = 0; i < N_STRINGS; i++)
 		free((char *)*field(&t->o, i));
+	pthread_cond_destroy(&t->answered);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -336,22 +343,60 @@ static void keep(struct token_source *t, const char *resource, const struct secr
 	secret_free(k->token);
 	snprintf(k->resource, sizeof(k->resource), "%s", resource);
 	k->token = secret_copy(secret_bytes(token), secret_len(token));
-	k->until_ms = clock_ms() + (ms > 2 * RENEW_BEFORE_MS ? ms - RENEW_BEFORE_MS : ms / 2);
+	k->got_ms = clock_ms();
+	k->until_ms = k->got_ms + (ms > 2 * RENEW_BEFORE_MS ? ms - RENEW_BEFORE_MS : ms / 2);
+}
+
+/* Is there an answer for who asked at that time?  Under the lock. */
+static bool is_known(struct token_source *t, const char *resource, uint64_t asked, bool fresh, struct secret **token,
+		     struct error *err)
+{
+	const struct kept *k = find(t, resource);
+
+	if (k && clock_ms() < k->until_ms && (!fresh || k->got_ms > asked)) {
+		*token = secret_copy(secret_bytes(k->token), secret_len(k->token));
+		return true;
+	}
+	if (t->failed_ms <= asked || strcmp(t->failed_for, resource))
+		return false;
+	error_copy(err, &t->failure);
+	return true;
+}
+
+static void note_failure(struct token_source *t, const char *resource, const struct error *why)
+{
+	t->failed_ms = clock_ms();
+	t->failure = *why;
+	snprintf(t->failed_for, sizeof(t->failed_for), "%s", resource);
 }
 
 struct secret *token_get(struct token_source *t, const char *resource, const char *authority,
 			 const char *tenant, bool fresh, struct error *err)
 {
+	uint64_t asked = clock_ms();
+	struct error why = ERROR_INIT;
 	struct secret *token = NULL;
-	struct kept *k;
 	int64_t life = 0;
+	bool known;
 
 	pthread_mutex_lock(&t->lock);
-	k = fresh ? NULL : find(t, resource);
-	if (k && clock_ms() < k->until_ms)
-		token = secret_copy(secret_bytes(k->token), secret_len(k->token));
-	else if (get_new(t, resource, authority, tenant, &token, &life, err) == 0)
-		keep(t, resource, token, life);
+	/* What comes of it holds for all who wait, or each would wait for an endpoint that is gone in his turn. */
+	while (!(known = is_known(t, resource, asked, fresh, &token, err)) && t->asking)
+		pthread_cond_wait(&t->answered, &t->lock);
+	t->asking |= !known;
 	pthread_mutex_unlock(&t->lock);
+	if (known)
+		return token;
+	get_new(t, resource, authority, tenant, &token, &life, &why);
+	pthread_mutex_lock(&t->lock);
+	if (token)
+		keep(t, resource, token, life);
+	else
+		note_failure(t, resource, &why);
+	t->asking = false;
+	pthread_cond_broadcast(&t->answered);
+	pthread_mutex_unlock(&t->lock);
+	if (!token)
+		error_copy(err, &why);
 	return token;
 }

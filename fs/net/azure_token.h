@@ -4,7 +4,8 @@
  * secret, a client certificate, a workload identity's federated token, a
  * managed identity, a token file, a command.  Tokens are kept until shortly
  * before they end, a resource each, and got anew after a refusal.
- * Thread-safe; one request for a token at a time.
+ * Thread-safe; one request for a token at a time, whose outcome holds for all
+ * who waited for it.
  *
  * From the environment, as Azure's own clients read it: AZURE_TENANT_ID,
  * AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
