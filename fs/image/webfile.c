@@ -42,7 +42,9 @@ int webfile_send(struct webfile *w, struct webfile_ask *a, struct error *err)
 	}
 	if (rc == 0)
 		remote_clock_note(&w->clock, &a->rs);
-	else
+	else if (rc == -EHOSTUNREACH || rc == -ETIMEDOUT)
+		remote_clock_silent(&w->clock);
+	if (rc)
 		error_object(err, "%s", w->info.address);
 	return rc;
 }

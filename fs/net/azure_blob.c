@@ -2,6 +2,7 @@
 #include "fs/net/azure_blob.h"
 #include "fs/net/azure_sign.h"
 #include "fs/net/http_date.h"
+#include "fs/net/retry.h"
 #include "fs/net/url.h"
 
 #include <errno.h>
@@ -173,6 +174,8 @@ static int send_with(struct azure_blob *a, const struct azure_request *rq, const
 int azure_blob_send(struct azure_blob *a, const struct azure_request *rq, struct http_response *rs, struct error *err)
 {
 	AUTO(free) char *escaped = path_escape(rq->path), *path = NULL;
+	uint64_t end = clock_ms() + http_deadline_ms(&rq->http);
+	struct azure_request left = *rq;
 	struct error why = ERROR_INIT;
 	int rc = 0;
 
@@ -189,7 +192,8 @@ int azure_blob_send(struct azure_blob *a, const struct azure_request *rq, struct
 			return why.code ? -why.code : -EACCES;
 		}
 		http_response_free(rs);
-		rc = send_with(a, rq, path, cred, rs, err);
+		left.http.deadline_ms = ms_until(end);
+		rc = send_with(a, &left, path, cred, rs, err);
 		if (rc || (rs->status != 401 && rs->status != 403) || !azure_cred_renew(a->cred, cred))
 			break;
 	}

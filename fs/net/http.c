@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_DEADLINE_MS 60000
 #define DEFAULT_MAX_BODY (1024 * 1024)
 #define NAMES_KEPT_S 60
+
+/* How far the tries of a request have got, and when: what goes on is not given up for being slow. */
+struct reach { uint64_t bytes, at_ms; };
 
 /* One try under way. */
 struct exchange {
@@ -23,6 +25,7 @@ struct exchange {
 	size_t room, max_body;
 	bool body_too_long, headers_too_long, no_memory;
 	bool begun, handed_on;		/* the body; to rq->part */
+	struct reach *reach;
 	uint64_t deadline_ms;
 	char words[CURL_ERROR_SIZE];
 };
@@ -118,17 +121,25 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	rs->len += len;
-	if (wait)
-		sleep_ms(wait);
+	/* A debt of bandwidth is longer than a deadline where many requests share little of it. */
+	http_pool_pause(x->h, wait < ms_until(x->deadline_ms) ? wait : ms_until(x->deadline_ms));
 	return len;
 }
 
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static bool is_quiet(const struct http_request *rq, const struct reach *r, uint64_t in_ms)
+{
+	return rq->quiet_ms && r->at_ms && clock_ms() + in_ms >= r->at_ms + rq->quiet_ms;
+}
+
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
 	struct exchange *x = arg;
+	uint64_t bytes = (uint64_t)(down + up);
 
-	(void)a; (void)b; (void)c; (void)d;
-	return atomic_load(&x->h->cancelled) || http_pool_is_over(x->h);
+	(void)down_all, (void)up_all;
+	if (bytes > x->reach->bytes)
+		*x->reach = (struct reach){ bytes, clock_ms() };
+	return atomic_load(&x->h->cancelled) || http_pool_is_over(x->h) || is_quiet(x->rq, x->reach, 0);
 }
 
 static void free_list(struct curl_slist *list)
@@ -177,8 +188,7 @@ static int make_headers(const struct http_request *rq, struct curl_slist **list)
 static void set_limits(CURL *c, struct exchange *x)
 {
 	struct http *h = x->h;
-	uint64_t now = clock_ms();
-	long left = x->deadline_ms > now ? (long)(x->deadline_ms - now) : 1;
+	long left = (long)ms_until(x->deadline_ms);
 
 	curl()->easy_setopt(c, CURLOPT_TIMEOUT_MS, left);
 	curl()->easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
@@ -277,10 +287,10 @@ static int explain(struct exchange *x, CURLcode code, struct error *err)
 		x->rs->transient = false;
 		error_set(err, e = EMSGSIZE, "the answer is longer than %zu bytes", x->headers_too_long ?
 			  (size_t)HTTP_HEADERS_MAX : x->max_body);
-	} else if (code == CURLE_ABORTED_BY_CALLBACK) {
+	} else if (code == CURLE_ABORTED_BY_CALLBACK && !is_quiet(x->rq, x->reach, 0)) {
 		x->rs->transient = false;
 		error_set(err, e = ECANCELED, "cancelled");
-	} else if (code == CURLE_OPERATION_TIMEDOUT) {
+	} else if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK) {
 		error_set(err, e = ETIMEDOUT, "no complete answer in time");
 		error_next(err, "see that the server is up and the network lets you through");
 	} else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
@@ -343,10 +353,10 @@ static int run(struct exchange *x, CURL *c, struct curl_slist *headers, struct e
 	return explain(x, code, err);
 }
 
-static int one_try(struct http *h, const struct http_request *rq, uint64_t deadline_ms,
+static int one_try(struct http *h, const struct http_request *rq, uint64_t deadline_ms, struct reach *reach,
 		   struct http_response *rs, struct error *err)
 {
-	struct exchange x = { .h = h, .rq = rq, .rs = rs, .deadline_ms = deadline_ms };
+	struct exchange x = { .h = h, .rq = rq, .rs = rs, .deadline_ms = deadline_ms, .reach = reach };
 	struct curl_slist *headers = NULL;
 	struct error why = ERROR_INIT;
 	CURL *c;
@@ -365,6 +375,8 @@ static int one_try(struct http *h, const struct http_request *rq, uint64_t deadl
 	}
 	c = http_pool_get(h, deadline_ms, &why);
 	if (c) {
+		if (!reach->at_ms)	/* waiting for a place is nobody's silence */
+			reach->at_ms = clock_ms();
 		rc = run(&x, c, headers, &why);
 		http_pool_put(h, c);
 	} else {
@@ -403,12 +415,12 @@ static bool may_follow(const struct http_request *rq, const struct http_response
 	       !rq->authorization && !rq->bearer && done < rq->max_redirects;
 }
 
-static int try_and_follow(struct http *h, const struct http_request *rq, uint64_t deadline_ms,
+static int try_and_follow(struct http *h, const struct http_request *rq, uint64_t deadline_ms, struct reach *reach,
 			  struct http_response *rs, struct error *err)
 {
 	AUTO(free) char *url = NULL;
 	struct http_request at = *rq;
-	int rc = one_try(h, rq, deadline_ms, rs, err);
+	int rc = one_try(h, rq, deadline_ms, reach, rs, err);
 
 	for (unsigned done = 0; !rc && may_follow(rq, rs, done); done++) {
 		char *next = redirect_target(at.url, http_header(rs, "location"));
@@ -418,15 +430,15 @@ static int try_and_follow(struct http *h, const struct http_request *rq, uint64_
 		free(url);
 		at.url = url = next;
 		http_response_free(rs);
-		rc = one_try(h, &at, deadline_ms, rs, err);
+		rc = one_try(h, &at, deadline_ms, reach, rs, err);
 	}
 	return rc;
 }
 
-static int try_and_check(struct http *h, const struct http_request *rq, uint64_t deadline_ms,
+static int try_and_check(struct http *h, const struct http_request *rq, uint64_t deadline_ms, struct reach *reach,
 			 struct http_response *rs, struct error *err)
 {
-	int rc = try_and_follow(h, rq, deadline_ms, rs, err);
+	int rc = try_and_follow(h, rq, deadline_ms, reach, rs, err);
 
 	if (rc || !rq->check)
 		return rc;
@@ -438,16 +450,10 @@ static int try_and_check(struct http *h, const struct http_request *rq, uint64_t
 int http_perform(struct http *h, const struct http_request *rq, struct http_response *rs,
 		 struct error *err)
 {
-	unsigned budget = rq->deadline_ms ? rq->deadline_ms : DEFAULT_DEADLINE_MS;
+	struct reach reach = { 0 };
 
 	*rs = (struct http_response){ .tries = 1 };
-	return try_and_check(h, rq, clock_ms() + budget, rs, err);
-}
-
-static void pause_between_tries(struct http *h, uint64_t ms)
-{
-	for (; ms && !atomic_load(&h->cancelled) && !http_pool_is_over(h); ms -= ms < 100 ? ms : 100)
-		sleep_ms(ms < 100 ? ms : 100);
+	return try_and_check(h, rq, clock_ms() + http_deadline_ms(rq), &reach, rs, err);
 }
 
 static bool worth_retry(const struct http_request *rq, int status)
@@ -458,23 +464,23 @@ static bool worth_retry(const struct http_request *rq, int status)
 int http_send(struct http *h, const struct http_request *rq, struct http_response *rs,
 	      struct error *err)
 {
+	struct reach reach = { 0 };
 	struct retry r;
 	int64_t wait;
 	int rc;
 
-	retry_start(&r, rq->max_tries ? rq->max_tries : 6,
-		    rq->deadline_ms ? rq->deadline_ms : DEFAULT_DEADLINE_MS);
+	retry_start(&r, rq->max_tries ? rq->max_tries : 6, http_deadline_ms(rq));
 	for (*rs = (struct http_response){ 0 };;) {
-		rc = try_and_check(h, rq, r.deadline_ms, rs, err);
+		rc = try_and_check(h, rq, r.deadline_ms, &reach, rs, err);
 		rs->tries = r.tries + 1;
 		if (rc ? !rs->transient : !worth_retry(rq, rs->status))
 			return rc;
 		wait = http_pool_is_over(h) ? -1 : retry_next(&r, rs->retry_after_s);
-		if (wait < 0)
+		if (wait < 0 || is_quiet(rq, &reach, (uint64_t)wait))
 			return rc;
 		atomic_fetch_add(&h->retries, 1);
 		http_response_free(rs);
 		error_clear(err);
-		pause_between_tries(h, (uint64_t)wait);
+		http_pool_pause(h, (uint64_t)wait);
 	}
 }

@@ -50,7 +50,8 @@ struct http_request {
 	bool bearer;			/* a bearer token travels in it: https only */
 	const void *body;
 	size_t body_len;
-	unsigned deadline_ms;		/* for this call, retries included; 0: 60,000 */
+	unsigned deadline_ms;		/* for this call, retries included; 0: HTTP_DEADLINE_MS */
+	unsigned quiet_ms;		/* http_send() gives up when for so long no try got further than those before; 0: never */
 	unsigned max_tries;		/* http_send(); 0: 6 */
 	bool retry_not_found;		/* http_send(): 404 and 410 are worth another try */
 	bool link_local;		/* metadata service: plain http to 169.254.0.0/16, no proxy */
@@ -63,6 +64,13 @@ struct http_request {
 	http_check_fn *check;		/* NULL: none */
 	void *check_arg;
 };
+
+#define HTTP_DEADLINE_MS 60000u
+
+static inline unsigned http_deadline_ms(const struct http_request *rq)
+{
+	return rq->deadline_ms ? rq->deadline_ms : HTTP_DEADLINE_MS;
+}
 
 struct http_response {
 	int status;

@@ -167,6 +167,12 @@ void http_pool_put(struct http *h, CURL *c)
 	pthread_mutex_unlock(&h->lock);
 }
 
+void http_pool_pause(struct http *h, uint64_t ms)
+{
+	for (; ms && !atomic_load(&h->cancelled) && !http_pool_is_over(h); ms -= ms < 100 ? ms : 100)
+		sleep_ms(ms < 100 ? ms : 100);
+}
+
 uint64_t http_pool_charge(struct http *h, size_t len)
 {
 	uint64_t now, wait = 0;

@@ -32,6 +32,9 @@ void http_pool_put(struct http *h, CURL *c);
 /* Is the time over that http_hurry() left? */
 bool http_pool_is_over(const struct http *h);
 
+/* Sleeps, unless all is over. */
+void http_pool_pause(struct http *h, uint64_t ms);
+
 /* Milliseconds to wait so that len more bytes stay within the bandwidth. */
 uint64_t http_pool_charge(struct http *h, size_t len);
 

@@ -2,6 +2,7 @@
 #include "fs/net/retry.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -22,6 +23,13 @@ void sleep_ms(uint64_t ms)
 
 	while (nanosleep(&t, &t) < 0 && errno == EINTR)
 		;
+}
+
+unsigned ms_until(uint64_t end_ms)
+{
+	uint64_t now = clock_ms(), left = end_ms > now ? end_ms - now : 1;
+
+	return left < UINT_MAX ? (unsigned)left : UINT_MAX;
 }
 
 void retry_start(struct retry *r, unsigned max_tries, unsigned budget_ms)

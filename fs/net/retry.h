@@ -17,6 +17,7 @@ struct retry {
 
 uint64_t clock_ms(void);		/* monotonic */
 void sleep_ms(uint64_t ms);
+unsigned ms_until(uint64_t end_ms);	/* of clock_ms(); at least 1 */
 
 void retry_start(struct retry *r, unsigned max_tries, unsigned budget_ms);
 uint64_t retry_left_ms(const struct retry *r);

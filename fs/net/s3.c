@@ -3,6 +3,7 @@
 #include "crypto/hash.h"
 #include "fs/net/aws_sign.h"
 #include "fs/net/http_date.h"
+#include "fs/net/retry.h"
 #include "fs/net/s3_cred.h"
 #include "fs/net/url.h"
 
@@ -264,6 +265,8 @@ static bool refused(const struct http_response *rs)
 
 int s3_send(struct s3 *s, const struct s3_request *rq, struct http_response *rs, struct error *err)
 {
+	uint64_t end = clock_ms() + http_deadline_ms(&rq->http);
+	struct s3_request left = *rq;
 	int rc = 0;
 
 	*rs = (struct http_response){ 0 };
@@ -273,7 +276,8 @@ int s3_send(struct s3 *s, const struct s3_request *rq, struct http_response *rs,
 		if (s3_cred_get(s->cred, &keys) < 0)
 			return error_set(err, ENOMEM, "no memory");
 		http_response_free(rs);
-		rc = send_once(s, rq, &keys, rs, err);
+		left.http.deadline_ms = ms_until(end);
+		rc = send_once(s, &left, &keys, rs, err);
 		if (rc || (!moved(s, rs) && !(refused(rs) && s3_cred_renew(s->cred, &keys))))
 			break;
 	}

@@ -33,8 +33,8 @@ static int read_image(struct run *run, void *buf, size_t len, uint64_t off)
 {
 	int rc = blockdev_pread(run->r->from, buf, len, off);
 
-	if (rc < 0)
-		run->reading = true;
+	if (rc < 0 && !atomic_exchange(&run->reading, true) && run->r->gone)
+		run->r->gone(run->r->arg);
 	run->read += len;
 	return rc;
 }

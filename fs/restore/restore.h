@@ -17,6 +17,9 @@ struct restore {
 	unsigned threads;		/* 0: as many as processors, 2 to 8 */
 	/* Five times a second; non-zero (-errno) stops, to be resumed. */
 	int (*progress)(void *arg, uint64_t done, uint64_t total);
+	/* The image could not be read, and that ends it: what else is on the way for it need not be waited for.
+	 * Any thread; NULL: none. */
+	void (*gone)(void *arg);
 	void *arg;
 };
 

@@ -15,7 +15,7 @@
 #define PAGES_MAX 1000000
 #define CLOCK_KEPT_MS 60000
 #define OUTAGE_MS 110000		/* less than a mount's read-deadline */
-#define FIRST_MS 45000
+#define SOON_MS 45000
 #define SLOWEST (128u << 10)		/* bytes a second that a deadline allows for */
 
 void range_text(const struct range *r, char out[64])
@@ -80,6 +80,7 @@ void remote_clock_note(struct remote_clock *c, const struct http_response *rs)
 
 	pthread_mutex_lock(&c->lock);
 	c->answered |= rs->status < 500;
+	c->silent = rs->status >= 500;
 	if (dated) {
 		c->seconds = at;
 		c->at_ms = clock_ms();
@@ -87,15 +88,26 @@ void remote_clock_note(struct remote_clock *c, const struct http_response *rs)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void remote_clock_silent(struct remote_clock *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->silent = true;
+	pthread_mutex_unlock(&c->lock);
+}
+
 void remote_patience(struct remote_clock *c, unsigned base_ms, size_t len, struct http_request *rq)
 {
-	uint64_t ms = (uint64_t)len * 1000 / SLOWEST;
-	bool known;
+	uint64_t ms = base_ms ? base_ms : OUTAGE_MS;
+	bool known, soon;
 
 	pthread_mutex_lock(&c->lock);
 	known = c->answered;
+	soon = !known || c->silent;
 	pthread_mutex_unlock(&c->lock);
-	ms += base_ms ? base_ms : known ? OUTAGE_MS : FIRST_MS;
+	if (soon && ms > SOON_MS)
+		ms = SOON_MS;
+	rq->quiet_ms = (unsigned)ms;
+	ms += (uint64_t)len * 1000 / SLOWEST;
 	rq->deadline_ms = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
 	rq->max_tries = known ? 20 : 5;
 }
@@ -205,6 +217,8 @@ int remote_send(struct remote *r, struct remote_ask *a, size_t len)
 	rc = r->dialect->send(r, a);
 	if (rc == 0)
 		remote_clock_note(&r->clock, &a->rs);
+	else if (rc == -EHOSTUNREACH || rc == -ETIMEDOUT)
+		remote_clock_silent(&r->clock);
 	return rc;
 }
 

@@ -38,17 +38,23 @@ struct remote_clock {
 	int64_t seconds;	/* 0: nothing yet */
 	uint64_t at_ms;		/* clock_ms() then */
 	bool answered;		/* has the store answered at all? */
+	bool silent;		/* it did, but one request was given up since then */
 };
 
 void remote_clock_init(struct remote_clock *c);
 void remote_clock_note(struct remote_clock *c, const struct http_response *rs);
+/* A request ended without an answer. */
+void remote_clock_silent(struct remote_clock *c);
 /* From an answer of the last minute; false: ask the store. */
 bool remote_clock_now(struct remote_clock *c, int64_t *seconds);
 
 /* How long to go on with one request that moves len bytes.  A store that has
- * answered before is waited for through an outage of a minute and more, one
- * that never did (a name with a typing error) is given up soon.
- * base_ms: instead of that, beside what len bytes take; 0: as told. */
+ * answered before is waited for through an outage of a minute and more; one
+ * that never did (a name with a typing error), or that one request has been
+ * waiting for in vain already, is given up soon: a command that makes one
+ * request after the other would else wait as often.
+ * So much for silence; while more and more bytes come it may take as long as
+ * len bytes do on a slow line beside that.  base_ms: the longest; 0: as told. */
 void remote_patience(struct remote_clock *c, unsigned base_ms, size_t len, struct http_request *rq);
 
 /* Size and time of an object from the headers of HEAD.  0 or -EIO. */
@@ -105,7 +111,7 @@ struct remote {			/* first member of every such store */
 	struct http *http;
 	struct store_address at;
 	struct remote_clock clock;
-	unsigned deadline_ms;		/* for one request; 0: the usual */
+	unsigned deadline_ms;		/* for one request, at most; 0: the usual */
 };
 
 /* The address is taken apart, HTTP made ready.  remote_clear() whatever comes back. */

@@ -80,7 +80,7 @@ struct store {			/* first member of every implementation's struct */
  * default.  All of it is copied by those who open with it. */
 struct store_options {
 	struct http_options http;
-	unsigned deadline_ms;		/* for one request, beside what its bytes take; 0: 60,000 */
+	unsigned deadline_ms;		/* for one request, beside what its bytes take; 0: 110,000 */
 	const char *endpoint;		/* instead of the cloud's own */
 	const struct secret *sas;	/* Azure: a SAS at hand, else one of the three files */
 	const char *sas_file, *account_key_file, *token_file;

@@ -191,6 +191,47 @@ static void connection_strings_are_taken_apart(void **state)
 	assert_null(connection_string_part(s, "BlobEndpoint"));
 }
 
+/* An answer of that status, then the patience with a request of len bytes. */
+static unsigned patience(struct remote_clock *c, int status, unsigned base_ms, size_t len, unsigned *tries)
+{
+	struct http_response rs = { .status = status };
+	struct http_request rq = { .method = "GET" };
+
+	if (status)
+		remote_clock_note(c, &rs);
+	remote_patience(c, base_ms, len, &rq);
+	*tries = rq.max_tries;
+	assert_int_equal(rq.deadline_ms, rq.quiet_ms + len / 131072 * 1000);	/* its bytes take their time */
+	return rq.quiet_ms;
+}
+
+static void who_has_been_waited_for_in_vain_is_given_up_sooner(void **state)
+{
+	struct remote_clock c;
+	unsigned tries, never, known;
+
+	(void)state;
+	remote_clock_init(&c);
+	never = patience(&c, 0, 0, 0, &tries);
+	assert_int_equal(tries, 5);
+	assert_int_equal(patience(&c, 503, 0, 0, &tries), never);	/* that is no answer */
+	known = patience(&c, 200, 0, 0, &tries);
+	assert_true(known > 2 * never && known < 120000);
+	assert_int_equal(tries, 20);
+	assert_int_equal(patience(&c, 404, 0, 1 << 20, &tries), known);
+	remote_clock_silent(&c);
+	assert_int_equal(patience(&c, 0, 0, 0, &tries), never);
+	assert_int_equal(tries, 20);		/* a short break is still not the end */
+	assert_int_equal(patience(&c, 206, 0, 0, &tries), known);
+	assert_int_equal(patience(&c, 503, 0, 0, &tries), never);	/* it stayed busy */
+	assert_int_equal(patience(&c, 200, 7000, 0, &tries), 7000);
+	remote_clock_silent(&c);
+	assert_int_equal(patience(&c, 0, 7000, 0, &tries), 7000);
+	assert_int_equal(patience(&c, 0, 300000, 0, &tries), never);
+	assert_int_equal(patience(&c, 200, 300000, 0, &tries), 300000);
+	pthread_mutex_destroy(&c.lock);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +243,7 @@ int main(void)
 		cmocka_unit_test(a_sas_says_when_it_is_valid),
 		cmocka_unit_test(what_is_signed_is_in_the_documented_order),
 		cmocka_unit_test(connection_strings_are_taken_apart),
+		cmocka_unit_test(who_has_been_waited_for_in_vain_is_given_up_sooner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,7 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 	if (rc == 0)
 		job_run_point(j->run, p->id);
 	code = rc == 0 ? finish(j, v, p, &result) : 0;
+	vault_last_words(v, rc < 0);
 	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, NULL, err);
 	return rc < 0 ? report_error(j->in->report, err) : code;
 }

@@ -30,6 +30,7 @@ struct comparison {
 static void job_clear(struct job *j)
 {
 	json_decref(j->disks);
+	vault_last_words(j->vault, true);
 	if (j->old_reader)
 		vault_session_end(j->old_reader);
 	if (j->new_reader)

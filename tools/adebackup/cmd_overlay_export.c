@@ -43,6 +43,7 @@ static void job_clear(struct job *j)
 	opening_close(&j->opening);
 	audit_close(j->audit);
 	chunk_cache_free(j->cache);
+	vault_last_words(j->vault, true);
 	if (j->reader)
 		vault_session_end(j->reader);
 	point_free(j->point);

@@ -216,6 +216,7 @@ static int prune(struct job *j, struct vault *v, struct error *err)
 		rc = -ENOENT;
 	}
 	code = rc < 0 ? 0 : finish(j, &r);
+	vault_last_words(v, rc < 0);
 	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, NULL, err);
 	code = rc < 0 ? report_error(j->in->report, err) : code;
 	prune_result_clear(&r);

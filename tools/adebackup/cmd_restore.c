@@ -170,6 +170,11 @@ static int tell(void *arg, uint64_t done, uint64_t total)
 	return interrupted ? -EINTR : job_run_progress(j->run, j->done + done, j->total, 0);
 }
 
+static void give_up(void *arg)
+{
+	vault_last_words(((struct job *)arg)->vault, true);
+}
+
 static void note_result(struct job *j, const struct point_disk *d, const char *path, uint64_t size,
 			const struct restore_result *r)
 {
@@ -191,7 +196,7 @@ static int restore_disk(struct job *j, const struct point_disk *d, bool last, st
 	char path[PATH_BYTES], what[512];
 	struct restore_result result;
 	struct restore r = {
-		.path = path, .what = what, .progress = tell, .arg = j,
+		.path = path, .what = what, .progress = tell, .gone = give_up, .arg = j,
 		.resume = options_has(j->in->options, OPT_RESUME), .check = options_has(j->in->options, OPT_CHECK),
 		.threads = (unsigned)options_number(j->in->options, OPT_THREADS, 0),
 	};
@@ -286,6 +291,7 @@ static int run(const struct invocation *in)
 		next = point_next_disk(j.point, in->options, &i);
 		rc = restore_disk(&j, d, !next, &err);
 	}
+	vault_last_words(j.vault, rc < 0);
 	rc = job_end_for(TAKE(j.run), in->options, in->report, rc, NULL, &err);
 	if (rc < 0)
 		return report_error(in->report, &err);

@@ -215,6 +215,7 @@ static int run(const struct invocation *in)
 	AUTO(vault_free) struct vault *v = vault_from_options(in->operands[0], in->options, &err);
 	AUTO(point_free) struct point *p = v ? point_from_operand(v, in->operands[1], &reader, &err) : NULL;
 
+	vault_last_words(v, true);
 	if (reader)			/* the manifest is all that is read */
 		vault_session_end(reader);
 	if (!p)

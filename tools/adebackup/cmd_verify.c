@@ -272,6 +272,7 @@ static int end(struct job *j, int rc, struct error *err)
 {
 	struct error found = ERROR_INIT;
 
+	vault_last_words(j->vault, rc < 0 || j->unreachable);
 	if (rc < 0 || !(j->damaged || j->unreachable))
 		return job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, NULL, err);
 	error_set(&found, j->damaged ? EBADMSG : EIO, "%u faults were found", j->damaged + j->unreachable);

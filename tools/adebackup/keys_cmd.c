@@ -73,6 +73,7 @@ void keys_point_clear(struct keys_point *p)
 	keyring_free(p->keys);
 	keystores_free(p->stores);
 	audit_close(p->audit);
+	vault_last_words(p->vault, true);
 	if (p->reader)
 		vault_session_end(p->reader);
 	point_free(p->point);

@@ -109,6 +109,9 @@ OPTION(ALLOW_HTTP, "allow-http", NULL, G_VAULT | G_STORE,
        "let plain http go to other machines too; never a bearer token")
 OPTION(MAX_REQUESTS, "max-requests", "N", G_VAULT | G_STORE,
        "requests to a store at once (64)")
+OPTION(REQUEST_DEADLINE, "request-deadline", "SECONDS", G_VAULT | G_STORE,
+       "how long one request to a store is tried, beside what its bytes take; 45 at most where the store has not "
+       "answered yet, or has just been waited for in vain (110)")
 OPTION(MAX_BANDWIDTH, "max-bandwidth", "SIZE", G_VAULT | G_STORE,
        "bytes a second received from a store, all requests together (no limit)")
 

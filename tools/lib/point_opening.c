@@ -234,6 +234,7 @@ void point_opening_close(struct point_opening *op)
 	keyring_free(op->keys);
 	audit_close(op->audit);
 	chunk_cache_free(op->cache);
+	vault_last_words(op->vault, true);
 	if (op->reader)
 		vault_session_end(op->reader);
 	point_free(op->point);

@@ -4,6 +4,13 @@
 
 #include <stdlib.h>
 
+static unsigned seconds(const struct options *o, enum option_id id)
+{
+	uint64_t s = options_number(o, id, 0);
+
+	return s < 24 * 3600 ? (unsigned)s : 24 * 3600;
+}
+
 void store_reach_from(struct store_reach *r, const char *spec, const struct options *o)
 {
 	const char *bundle = getenv("AWS_CA_BUNDLE");
@@ -25,6 +32,7 @@ void store_reach_from(struct store_reach *r, const char *spec, const struct opti
 			.max_bandwidth = options_number(o, OPT_MAX_BANDWIDTH, 0),
 			.stall_ms = 20000,
 		},
+		.deadline_ms = seconds(o, OPT_REQUEST_DEADLINE) * 1000,
 		.endpoint = options_get(o, OPT_ENDPOINT),
 		.sas = options_sas(o, spec),
 		.sas_file = options_get(o, OPT_SAS_FILE),

@@ -123,6 +123,12 @@ struct vault *vault_from_options(const char *vault, const struct options *o, str
 	return NULL;
 }
 
+void vault_last_words(struct vault *v, bool failed)
+{
+	if (v)
+		store_hurry(vault_store(v), failed ? 15000 : 60000);
+}
+
 static bool names_vault_key(const struct options *o)
 {
 	return options_has(o, OPT_VAULT_KEY) || options_has(o, OPT_VAULT_PASSPHRASE_FILE) ||

@@ -29,6 +29,10 @@ struct vault *vault_from_options(const char *vault, const struct options *o, str
 /* The same of a store that is open; taken. */
 struct vault *vault_from_store(struct store *st_taken, const char *vault, const struct options *o, struct error *err);
 
+/* What a command still says to its vault before it ends (its job's end, that it reads no more) keeps nobody waiting
+ * for a store that is gone: all of it is over within a minute, of one that failed within a quarter.  NULL: no vault. */
+void vault_last_words(struct vault *v, bool failed);
+
 /* Does spec hold a vault?  For commands that take a disk image or a vault.  A
  * remote address with a vault's key beside it is taken for one without asking.
  * 1, 0, or -errno with words: the store cannot be reached. */
