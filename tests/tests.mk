@@ -29,12 +29,16 @@ bench-deps:
 
 # The long campaigns; both write to tests/RESULTS.md.
 .PHONY: soak fuzz-long
-soak: test-deps	## long campaigns: faults, kills, power cuts; SOAK=… names some
+soak: soak-deps	## long campaigns: faults, kills, power cuts; SOAK=… names some
 	@$(MAKE) -s all units makers
 	@tests/soak/run $(SOAK)
 fuzz-long: test-deps	## every fuzz target for its minutes; FUZZ=… names some
 	@$(MAKE) -s MODE=fuzz fuzzers
 	@tests/fuzz/long $(FUZZ)
+
+.PHONY: soak-deps
+soak-deps:
+	@tools/dev/install-deps soak
 
 .PHONY: demo
 demo:	## the main job from end to end, in under two minutes

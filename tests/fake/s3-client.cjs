@@ -3,6 +3,7 @@
 //	s3-client.cjs create BUCKET | list BUCKET [PREFIX] | delete BUCKET KEY
 //	s3-client.cjs get|put|putnew BUCKET KEY FILE	(putnew: If-None-Match)
 //	s3-client.cjs getall|putall BUCKET PREFIX FOLDER
+//	s3-client.cjs race BUCKET PREFIX ROUNDS WRITERS	(so many put a new name at once; how many rounds had one winner)
 //	s3-client.cjs sign	(requests as JSON lines on stdin; their Authorization headers come out)
 // $S3_ENDPOINT, $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_REGION say where and who.
 'use strict';
@@ -59,7 +60,22 @@ async function sign() {
 	}
 }
 
+// "ROUNDS with one winner, ROUNDS with several, ROUNDS with none; REFUSALS"
+async function race(Bucket, prefix, rounds, writers) {
+	const won = [0, 0, 0], refusals = new Set();
+	for (let r = 0; r < Number(rounds); r++) {
+		const puts = Array.from({ length: Number(writers) }, (_, i) => send(s3.PutObjectCommand,
+			{ Bucket, Key: `${prefix}${r}`, Body: `writer ${i}`, IfNoneMatch: '*' }));
+		const done = await Promise.allSettled(puts);
+		const winners = done.filter((d) => d.status === 'fulfilled').length;
+		done.filter((d) => d.status === 'rejected').forEach((d) => refusals.add(d.reason.name));
+		won[winners === 1 ? 0 : winners ? 1 : 2]++;
+	}
+	console.log(`${won[0]} rounds with one winner, ${won[1]} with several, ${won[2]} with none; refused with ${[...refusals].join(', ') || 'nothing'}`);
+}
+
 const commands = {
+	race,
 	create: (Bucket) => send(s3.CreateBucketCommand, { Bucket }),
 	delete: (Bucket, Key) => send(s3.DeleteObjectCommand, { Bucket, Key }),
 	async list(bucket, prefix) {
