@@ -213,6 +213,11 @@ static void web_hurry(struct store *st, unsigned ms)
 	http_hurry(of(st)->http, ms);
 }
 
+static void web_traffic(struct store *st, struct http_stats *out)
+{
+	http_get_stats(of(st)->http, out);
+}
+
 static void web_free(struct store *st)
 {
 	struct webfile *w = of(st);
@@ -228,7 +233,8 @@ static void web_free(struct store *st)
 }
 
 static const struct store_ops web_ops = {
-	.scheme = "file", .get = web_get, .read = web_read, .stat = web_stat, .now = web_now, .hurry = web_hurry, .free = web_free,
+	.scheme = "file", .get = web_get, .read = web_read, .stat = web_stat, .now = web_now, .hurry = web_hurry,
+	.traffic = web_traffic, .free = web_free,
 };
 
 /* "HOST/FILE?QUERY" with a NUL: the query may be a secret. */

@@ -33,10 +33,11 @@ static json_t *store_json(struct store *meter)
 	if (!meter)
 		return json_null();
 	store_meter_stats(meter, &m);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:{s:f,s:f,s:f,s:f}}", "requests",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:{s:f,s:f,s:f,s:f}}", "requests",
 			 num(m.gets + m.puts + m.stats + m.lists + m.removes), "gets", num(m.gets), "puts", num(m.puts),
 			 "stats", num(m.stats), "lists", num(m.lists), "removes", num(m.removes), "bytes_fetched",
 			 num(m.bytes_in), "bytes_put", num(m.bytes_out), "errors", num(m.errors), "now", num(m.now),
+			 "sent", num(m.net.requests), "retries", num(m.net.retries), "bytes_received", num(m.net.bytes_in),
 			 "latency_ms", "p50", ms(meter_quantile(&m, 0.5)), "p90", ms(meter_quantile(&m, 0.9)), "p99",
 			 ms(meter_quantile(&m, 0.99)), "max", ms(m.longest_us));
 }
@@ -79,8 +80,10 @@ static char *stats_text(struct node *live, size_t *len)
 	const struct shown *w = live->ctx;
 	const struct tree_reads *r = tree_reads(live->tree);
 
-	return text_of(json_pack("{s:i,s:I,s:{s:I,s:I,s:I},s:o,s:o,s:o}", "schema", 1, "since", (json_int_t)w->since,
-				 "reads", "count", num(r->reads), "bytes", num(r->bytes), "errors", num(r->errors),
+	return text_of(json_pack("{s:i,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:I,s:I,s:I},s:o,s:o,s:o}", "schema", 1, "since",
+				 (json_int_t)w->since, "reads", "count", num(r->reads), "bytes", num(r->bytes), "errors",
+				 num(r->errors), "now", num(r->now), "hydrated", "count", num(r->warmed), "bytes",
+				 num(r->warmed_bytes), "errors", num(r->warm_errors), "now", num(r->warm_now),
 				 "store", store_json(w->s.meter), "memory_cache", memory_json(w->s.cache), "disk_cache",
 				 disk_cache_json(w->s.diskcache)), len);
 }

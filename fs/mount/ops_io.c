@@ -231,6 +231,7 @@ struct later {
 	struct blockdev *bd;		/* a reference */
 	size_t size;
 	uint64_t off;
+	struct tree_reads *count;
 };
 
 static void later_free(struct parked *p)
@@ -241,12 +242,23 @@ static void later_free(struct parked *p)
 	free(l);
 }
 
+/* Its deadline passed, or the mount ends. */
+static void later_drop(struct parked *p)
+{
+	struct tree_reads *count = ((struct later *)p)->count;
+
+	atomic_fetch_add_explicit(&count->reads, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&count->errors, 1, memory_order_relaxed);
+	later_free(p);
+}
+
 /* parked: what it was, or NULL: it is new. */
 static void read_now(fuse_req_t req, struct blockdev *bd, size_t size, uint64_t off, const struct parked *parked)
 {
 	struct mount_ops *m = fuse_req_userdata(req);
 	struct tree_reads *count = tree_reads(m->tree);
 	struct worker *w = request_worker(req);
+	bool landed, bad;
 	int rc;
 
 	if (!w) {
@@ -257,10 +269,15 @@ static void read_now(fuse_req_t req, struct blockdev *bd, size_t size, uint64_t 
 		worker_take_off_parked(w, parked);
 	else
 		worker_take_off(w, req);
-	rc = blockdev_pread(bd, worker_buffer(w), size, off);
 	atomic_fetch_add_explicit(&count->reads, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(rc ? &count->errors : &count->bytes, rc ? 1 : size, memory_order_relaxed);
-	if (!worker_land(w))
+	atomic_fetch_add_explicit(&count->now, 1, memory_order_relaxed);
+	rc = blockdev_pread(bd, worker_buffer(w), size, off);
+	landed = worker_land(w);
+	atomic_fetch_sub_explicit(&count->now, 1, memory_order_relaxed);
+	/* What its deadline ended got EIO, whatever came of it later. */
+	bad = rc || !landed;
+	atomic_fetch_add_explicit(bad ? &count->errors : &count->bytes, bad ? 1 : size, memory_order_relaxed);
+	if (!landed)
 		return;
 	if (rc)
 		fuse_reply_err(req, errno_shown(rc));
@@ -289,7 +306,8 @@ static bool take_turn(fuse_req_t req, struct handle *h, size_t size, uint64_t of
 		fuse_reply_err(req, ENOMEM);
 		return false;
 	}
-	*l = (struct later){ { .req = req, .run = later_run, .drop = later_free }, blockdev_ref(h->bd), size, off };
+	*l = (struct later){ { .req = req, .run = later_run, .drop = later_drop }, blockdev_ref(h->bd), size, off,
+			     tree_reads(m->tree) };
 	if (!flights_enter(m->flights, &l->parked))
 		return false;
 	later_free(&l->parked);

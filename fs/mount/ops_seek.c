@@ -70,6 +70,26 @@ void mount_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		fuse_reply_lseek(req, (off_t)to);
 }
 
+/* One step of hydrate, counted. */
+static int warm(struct hydrate_range *r, struct blockdev *bd, bool only_count, struct mount_ops *m, struct worker *w,
+		bool *landed)
+{
+	struct tree_reads *count = tree_reads(m->tree);
+	int rc = -EINVAL;
+
+	atomic_fetch_add(&count->warm_now, !only_count);
+	if (r->len <= HYDRATE_STEP_MAX)
+		rc = blockdev_warm(bd, r->off, r->len, only_count, &r->bytes);
+	*landed = worker_land(w);
+	atomic_fetch_sub(&count->warm_now, !only_count);
+	if (only_count)
+		return rc;
+	atomic_fetch_add(&count->warmed, 1);
+	atomic_fetch_add(&count->warmed_bytes, rc < 0 ? 0 : r->bytes);
+	atomic_fetch_add(&count->warm_errors, rc < 0 || !*landed);
+	return rc;
+}
+
 /* Under the deadline like a read, but it takes no reader's place. */
 void mount_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *fi,
 		    unsigned flags, const void *in_buf, size_t in_size, size_t out_size)
@@ -78,6 +98,7 @@ void mount_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, str
 	struct worker *w = request_worker(req);
 	AUTO(blockdev_unref) struct blockdev *bd = NULL;
 	struct hydrate_range r;
+	bool landed;
 	int rc;
 
 	(void)ino, (void)arg, (void)flags;
@@ -89,9 +110,8 @@ void mount_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, str
 	memcpy(&r, in_buf, sizeof(r));
 	bd = blockdev_ref(h->bd);
 	worker_take_off(w, req);
-	rc = r.len > HYDRATE_STEP_MAX ? -EINVAL
-				      : blockdev_warm(bd, r.off, r.len, cmd == HYDRATE_IOC_COUNT, &r.bytes);
-	if (!worker_land(w))
+	rc = warm(&r, bd, cmd == HYDRATE_IOC_COUNT, fuse_req_userdata(req), w, &landed);
+	if (!landed)
 		return;
 	if (rc < 0)
 		fuse_reply_err(req, rc == -EINVAL ? EINVAL : errno_shown(rc));

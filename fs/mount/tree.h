@@ -89,8 +89,11 @@ struct tree *tree_new(const struct tree_owner *owner, const struct node_ops *roo
 void tree_free(struct tree *t);
 struct node *tree_root(struct tree *t);
 
-/* What readers of images were given. */
-struct tree_reads { _Atomic uint64_t reads, bytes, errors; };
+/* What readers of images were given, and what hydrate brought; now: under way. */
+struct tree_reads {
+	_Atomic uint64_t reads, bytes, errors, now;
+	_Atomic uint64_t warmed, warmed_bytes, warm_errors, warm_now;
+};
 struct tree_reads *tree_reads(struct tree *t);
 
 /* Bytes that statfs(2) tells: what the tree's source holds. */

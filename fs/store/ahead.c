@@ -291,6 +291,11 @@ static void ahead_hurry(struct store *st, unsigned ms)
 	store_hurry(lower_of(st), ms);
 }
 
+static void ahead_traffic(struct store *st, struct http_stats *out)
+{
+	store_traffic(lower_of(st), out);
+}
+
 static bool ahead_near(struct store *st, const char *name, uint64_t off, size_t len)
 {
 	return store_near(lower_of(st), name, off, len);
@@ -314,7 +319,8 @@ static void ahead_free(struct store *st)
 static const struct store_ops ahead_ops = {
 	.scheme = "ahead", .get = ahead_get, .read = ahead_read, .put = ahead_put, .stat = ahead_stat, .list = ahead_list,
 	.folders = ahead_folders, .remove = ahead_remove, .now = ahead_now, .expect = ahead_expect,
-	.near = ahead_near, .warm = ahead_warm, .settle = ahead_settle, .hurry = ahead_hurry, .free = ahead_free,
+	.near = ahead_near, .warm = ahead_warm, .settle = ahead_settle, .hurry = ahead_hurry,
+	.traffic = ahead_traffic, .free = ahead_free,
 };
 
 struct store *store_ahead_new(struct store *lower_taken, struct error *err)

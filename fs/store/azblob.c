@@ -129,7 +129,8 @@ static int make_container(struct remote *r, struct error *err)
 
 static const struct store_ops az_ops = {
 	.scheme = "az", .get = remote_get, .read = remote_read, .put = az_put, .stat = remote_stat, .list = remote_list,
-	.remove = az_remove, .now = remote_now, .hurry = remote_hurry, .free = az_free,
+	.remove = az_remove, .now = remote_now, .hurry = remote_hurry, .traffic = remote_traffic,
+	.free = az_free,
 };
 
 static int connect_to(struct azblob *z, const struct store_options *o, struct error *err)

@@ -181,6 +181,7 @@ static int diskcache_warm(struct store *st, const char *name, uint64_t off, size
 		return error_set(err, ENOTSUP, "only segments are cached");
 	if (f)
 		cachefile_missing(f, off, len, &from, &to);
+	atomic_fetch_add(from == to ? &c->hits : &c->misses, 1);
 	if (from == to)
 		return 0;
 	buf = malloc((size_t)(to - from));
@@ -237,6 +238,11 @@ static void diskcache_hurry(struct store *st, unsigned ms)
 	store_hurry(of(st)->lower, ms);
 }
 
+static void diskcache_traffic(struct store *st, struct http_stats *out)
+{
+	store_traffic(of(st)->lower, out);
+}
+
 static void diskcache_free(struct store *st)
 {
 	struct diskcache *c = of(st);
@@ -252,7 +258,8 @@ static void diskcache_free(struct store *st)
 static const struct store_ops diskcache_ops = {
 	.scheme = "diskcache", .get = diskcache_get, .put = diskcache_put, .stat = diskcache_stat,
 	.list = diskcache_list, .folders = diskcache_folders, .remove = diskcache_remove, .now = diskcache_now, .near = diskcache_near,
-	.warm = diskcache_warm, .settle = diskcache_settle, .hurry = diskcache_hurry, .free = diskcache_free,
+	.warm = diskcache_warm, .settle = diskcache_settle, .hurry = diskcache_hurry,
+	.traffic = diskcache_traffic, .free = diskcache_free,
 };
 
 struct store *store_diskcache_new(struct store *lower_taken, const char *folder, uint64_t bytes, struct error *err)

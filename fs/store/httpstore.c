@@ -180,7 +180,7 @@ static void http_store_free(struct store *st)
 
 static const struct store_ops http_ops = {
 	.scheme = "https", .get = remote_get, .read = remote_read, .stat = remote_stat, .list = http_list, .now = http_now,
-	.hurry = remote_hurry, .free = http_store_free,
+	.hurry = remote_hurry, .traffic = remote_traffic, .free = http_store_free,
 };
 
 struct store *store_http_open(const char *url, const struct store_options *o, struct error *err)

@@ -151,6 +151,11 @@ static void meter_hurry(struct store *st, unsigned ms)
 	store_hurry(of(st)->lower, ms);
 }
 
+static void meter_traffic(struct store *st, struct http_stats *out)
+{
+	store_traffic(of(st)->lower, out);
+}
+
 static void meter_free(struct store *st)
 {
 	store_free(of(st)->lower);
@@ -160,7 +165,7 @@ static void meter_free(struct store *st)
 static const struct store_ops meter_ops = {
 	.scheme = "meter", .get = meter_get, .read = meter_read, .put = meter_put, .stat = meter_stat, .list = meter_list,
 	.folders = meter_folders, .remove = meter_remove, .now = meter_now, .settle = meter_settle,
-	.hurry = meter_hurry, .free = meter_free,
+	.hurry = meter_hurry, .traffic = meter_traffic, .free = meter_free,
 };
 
 struct store *store_meter_new(struct store *lower_taken, struct error *err)
@@ -189,6 +194,7 @@ void store_meter_stats(struct store *st, struct meter_stats *out)
 		.removes = m->count[REMOVES], .bytes_in = m->bytes_in, .bytes_out = m->bytes_out, .missing = m->missing,
 		.errors = m->errors, .now = m->now, .longest_us = m->longest_us,
 	};
+	store_traffic(m->lower, &out->net);
 	for (unsigned i = 0; i < METER_BUCKETS; i++)
 		out->took[i] = atomic_load(&m->took[i]);
 }

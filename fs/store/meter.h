@@ -17,6 +17,7 @@ struct meter_stats {
 	uint64_t missing;		/* answers that the object is not there */
 	uint64_t errors;		/* all other failures */
 	unsigned now;			/* on the way */
+	struct http_stats net;		/* what they took of the network */
 	uint64_t took[METER_BUCKETS];	/* requests by the time they took */
 	uint64_t longest_us;
 };

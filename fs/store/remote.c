@@ -364,3 +364,8 @@ void remote_hurry(struct store *st, unsigned ms)
 {
 	http_hurry(remote(st)->http, ms);
 }
+
+void remote_traffic(struct store *st, struct http_stats *out)
+{
+	http_get_stats(remote(st)->http, out);
+}

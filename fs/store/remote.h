@@ -133,5 +133,6 @@ void remote_part(void *arg, size_t off, const void *data, size_t len);
 int remote_list(struct store *st, const char *prefix, object_fn *fn, void *arg, struct error *err);
 int remote_now(struct store *st, int64_t *seconds, struct error *err);
 void remote_hurry(struct store *st, unsigned ms);
+void remote_traffic(struct store *st, struct http_stats *out);
 
 #endif

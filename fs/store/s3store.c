@@ -165,7 +165,8 @@ static void s3_store_free(struct store *st)
 
 static const struct store_ops s3_ops = {
 	.scheme = "s3", .get = remote_get, .read = remote_read, .put = s3_put, .stat = remote_stat, .list = remote_list,
-	.remove = s3_remove, .now = remote_now, .hurry = remote_hurry, .free = s3_store_free,
+	.remove = s3_remove, .now = remote_now, .hurry = remote_hurry, .traffic = remote_traffic,
+	.free = s3_store_free,
 };
 
 struct store *store_s3_open(const char *url, const struct store_options *o, struct error *err)

@@ -229,6 +229,13 @@ int store_warm(struct store *st, const char *name, uint64_t off, size_t len, str
 			     : error_set(err, ENOTSUP, "nothing is cached on this machine");
 }
 
+void store_traffic(struct store *st, struct http_stats *out)
+{
+	*out = (struct http_stats){ 0 };
+	if (st->ops->traffic)
+		st->ops->traffic(st, out);
+}
+
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,
 		   struct error *err)
 {

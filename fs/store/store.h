@@ -65,6 +65,8 @@ struct store_ops {
 	/* What store_expect() says; NULL: it makes no difference. */
 	void (*expect)(struct store *st, enum store_expect what, const char *name);
 	void (*hurry)(struct store *st, unsigned ms);	/* NULL: nothing can last */
+	/* store_traffic(); NULL: there is no network. */
+	void (*traffic)(struct store *st, struct http_stats *out);
 	/* store_near(), store_warm(); NULL: nothing is kept near. */
 	bool (*near)(struct store *st, const char *name, uint64_t off, size_t len);
 	int  (*warm)(struct store *st, const char *name, uint64_t off, size_t len, struct error *err);
@@ -145,6 +147,9 @@ void store_expect(struct store *st, enum store_expect what, const char *name);
  * -ENOSPC (no room, or the cache is busy), what the store answers. */
 bool store_near(struct store *st, const char *name, uint64_t off, size_t len);
 int store_warm(struct store *st, const char *name, uint64_t off, size_t len, struct error *err);
+
+/* What went over the network for it, answers that did not do and their retries as well; zeros where there is none. */
+void store_traffic(struct store *st, struct http_stats *out);
 
 bool store_name_ok(const char *name);
 

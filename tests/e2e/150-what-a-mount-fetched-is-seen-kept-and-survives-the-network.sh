@@ -4,6 +4,7 @@
 # mounts share, brought in whole by hydrate; and a boot trace is fetched before it is asked for.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/azurite.sh"
+. "$(dirname "$0")/faults.sh"
 require jq
 
 A=$B/adebackup V=az://devstoreaccount1/vault/north K=$T/vault.key
@@ -57,8 +58,12 @@ say "hydrate: says before whether there is room; afterwards the network may go"
 expect_status 0 "$A" hydrate "$T/m" --json
 [ "$(jq .disks "$T/out")" = 1 ] || fail "$(cat "$T/out")"
 [ "$(jq .bytes "$T/out")" -gt 3000000 ] || fail "$(cat "$T/out")"
+[ "$(stat_of .hydrated.bytes)" = "$(jq .bytes "$T/out")" ] || fail "not counted: $(cat "$T/m/stats.json")"
+[ "$(stat_of '.hydrated | .count > 0 and .errors == 0 and .now == 0')" = true ] || fail "$(stat_of .hydrated)"
+misses=$(stat_of .disk_cache.misses)
 expect_status 0 "$A" hydrate "$T/m" --json
 [ "$(jq .bytes "$T/out")" = 0 ] || fail "twice: $(cat "$T/out")"
+[ "$(stat_of .disk_cache.misses)" = "$misses" ] || fail "hydrated again: $(stat_of .disk_cache)"
 kill -STOP "$SERVED"
 start=$SECONDS
 check_same "$T/os.raw" "$T/m/os/disk.raw"
@@ -94,3 +99,22 @@ done
 unmount "$T/m"
 expect_status 32 "$B/mount.adebackup" "$V" "$T/m" -o "$opts,replay-trace=other"
 expect_text "has no trace 'other'" "$T/err"
+
+say "what had to be tried again is counted, and what came for nothing"
+serve_faulty "$T/faulty" "$AZ_PORT" --rate 0.4 --seed "$FAULT_SEED" --kinds status503,retryafter,throttle,cut,range
+mount_ade "$V" "$T/m" "$opts,endpoint=$FAULTY/devstoreaccount1"
+check_same "$T/os.raw" "$T/m/os/disk.raw"
+wait_for 60 settled
+faults=$(wc -l <"$FAULTS/faults")
+[ "$faults" -gt 3 ] || fail "$faults faults"
+# a cut at the very end, and a wrong range of an answer without one, spoil nothing
+harmless=$(grep -c -e '^cut' -e '^range' "$FAULTS/faults" || true)
+[ "$(stat_of .store.retries)" -le "$faults" ] || fail "$(stat_of .store.retries) tries again, $faults faults"
+[ "$(stat_of .store.retries)" -ge $((faults - harmless)) ] || fail "$(stat_of .store.retries) tries again, $faults faults"
+[ "$(stat_of '.store | .sent >= .requests + .retries')" = true ] || fail "$(stat_of .store)"
+[ "$(stat_of '.store | .bytes_received >= .bytes_fetched')" = true ] || fail "$(stat_of .store)"
+[ "$(stat_of .store.errors)" = 0 ] || fail "$(stat_of .store)"
+expect_status 0 "$A" mounts "$T/m"
+expect_text "$(stat_of .store.retries) tries again, 0 failed, 0 on the way" "$T/out"
+unmount "$T/m"
+end_faulty

@@ -115,10 +115,11 @@ static void print_stats(const json_t *stats)
 	       (unsigned long long)count_of(reads, "count"), (unsigned long long)count_of(reads, "errors"));
 	if (!json_is_object(store))
 		return;
-	printf("  fetched: %s in %llu requests, %llu failed; half took at most %.1f ms, 99 %% at most %.1f ms\n",
-	       size_text(count_of(store, "bytes_fetched")).text, (unsigned long long)count_of(store, "requests"),
-	       (unsigned long long)count_of(store, "errors"), json_number_value(json_object_get(ms, "p50")),
-	       json_number_value(json_object_get(ms, "p99")));
+	printf("  fetched: %s in %llu requests, %llu tries again, %llu failed, %llu on the way; half took at most %.1f ms, "
+	       "99 %% at most %.1f ms\n", size_text(count_of(store, "bytes_fetched")).text,
+	       (unsigned long long)count_of(store, "requests"), (unsigned long long)count_of(store, "retries"),
+	       (unsigned long long)count_of(store, "errors"), (unsigned long long)count_of(store, "now"),
+	       json_number_value(json_object_get(ms, "p50")), json_number_value(json_object_get(ms, "p99")));
 	if (json_is_object(cache))
 		printf("  disk cache: %s of %s, %s read from it\n", size_text(count_of(cache, "used")).text,
 		       size_text(count_of(cache, "limit")).text, size_text(count_of(cache, "hit_bytes")).text);
