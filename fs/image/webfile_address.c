@@ -27,37 +27,6 @@ static int malformed(const char *spec, const char *form, struct error *err)
 	return -EINVAL;
 }
 
-static int digit(char c)
-{
-	const char *hex = "0123456789abcdef", *at = c ? strchr(hex, c | 0x20) : NULL;
-
-	return at ? (int)(at - hex) : -1;
-}
-
-/* n characters of a URL, percent-decoded; NULL: no memory, or a NUL or half an escape in it. */
-static char *decode(const char *text, size_t n)
-{
-	char *out = malloc(n + 1), *to = out;
-
-	for (size_t i = 0; out && i < n; i++) {
-		int high = text[i] == '%' && i + 2 < n ? digit(text[i + 1]) : -1;
-		int low = high >= 0 ? digit(text[i + 2]) : -1;
-
-		if (text[i] != '%') {
-			*to++ = text[i];
-		} else if (low >= 0 && (high || low)) {
-			*to++ = (char)(high << 4 | low);
-			i += 2;
-		} else {
-			free(out);
-			return NULL;
-		}
-	}
-	if (out)
-		*to = '\0';
-	return out;
-}
-
 /* Move the parameter name out of a query; what is left is in *rest (a secret, NULL when empty). */
 static int split_query(const char *query, size_t len, const char *name, char **value, struct secret **rest)
 {
@@ -72,7 +41,7 @@ static int split_query(const char *query, size_t len, const char *name, char **v
 
 		if (part > name_len && !strncasecmp(query + at, name, name_len) && query[at + name_len] == '=') {
 			free(*value);
-			*value = decode(query + at + name_len + 1, part - name_len - 1);
+			*value = url_unescape(query + at + name_len + 1, part - name_len - 1);
 		} else if (part) {
 			if (n)
 				secret_data(left)[n++] = '&';
@@ -133,7 +102,7 @@ static int parse_blob_url(const char *spec, const struct url *u, struct webfile_
 	bool named = store_kind_of(spec) == STORE_AZ || is_managed_disk(u);
 
 	a->account = named ? strndup(u->host, label) : strdup("blob");
-	a->path = u->path_len > 1 ? decode(u->path + 1, u->path_len - 1) : NULL;
+	a->path = u->path_len > 1 ? url_unescape(u->path + 1, u->path_len - 1) : NULL;
 	if (!a->account || asprintf(&a->endpoint, "%.*s", (int)(u->path - spec), spec) < 0) {
 		a->endpoint = NULL;
 		return error_set(err, ENOMEM, "out of memory");

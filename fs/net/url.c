@@ -160,3 +160,33 @@ char *url_escape(const char *text)
 		*o = '\0';
 	return out;
 }
+
+static int hex_digit(char c)
+{
+	const char *hex = "0123456789abcdef", *at = c ? strchr(hex, c | 0x20) : NULL;
+
+	return at ? (int)(at - hex) : -1;
+}
+
+char *url_unescape(const char *text, size_t n)
+{
+	char *out = malloc(n + 1), *to = out;
+
+	for (size_t i = 0; out && i < n; i++) {
+		int high = text[i] == '%' && i + 2 < n ? hex_digit(text[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+
+		if (text[i] != '%') {
+			*to++ = text[i];
+		} else if (low >= 0 && (high || low)) {
+			*to++ = (char)(high << 4 | low);
+			i += 2;
+		} else {
+			free(out);
+			return NULL;
+		}
+	}
+	if (out)
+		*to = '\0';
+	return out;
+}

@@ -37,5 +37,7 @@ bool host_is_under(const char *host, const char *domain);
 
 /* Percent-encode for a form or one path element.  NULL: no memory; malloc'ed. */
 char *url_escape(const char *text);
+/* n characters of a URL, decoded; malloc'ed.  NULL: no memory, or a NUL or half an escape in it. */
+char *url_unescape(const char *text, size_t n);
 
 #endif

@@ -60,6 +60,16 @@ jq -e '.name == "vm1"' "$T/m/vm.json" >/dev/null || fail "$(cat "$T/m/vm.json")"
 ! grep -rF "$bek" "$T/m/vm.json" "$T/m/rebuild" || fail "the secret shows"
 expect_text "Standard_D2s_v3|vm1" "$T/m/rebuild/README.txt"
 unmount "$T/m"
+say "inspect looks at all of its disks, or at one"
+expect_status 0 "$A" inspect "$T/here" --json
+[ "$(jq -r '[.disks[].name] | sort | join(" ")' "$T/out")" = "lun3 os" ] || fail "$(cat "$T/out")"
+jq -e --arg g "$guid" '.disks[] | select(.name == "os") | .info.partitions[0] | .state == "open" and (.opened_by | contains($g))' \
+	"$T/out" >/dev/null || fail "$(cat "$T/out")"
+! grep -F "$bek" "$T/out" "$T/err" || fail "the secret shows"
+expect_status 0 "$A" inspect "$T/here" --disk lun3
+expect_text "^lun3: 8.0 MiB, fixed VHD" "$T/out"
+! grep -q "^os" "$T/out" || fail "$(cat "$T/out")"
+expect_status 10 "$A" inspect "$T/here" --disk lun4
 say "and with the BEK volume, for a guest that starts encrypted"
 mount_ade "$T/here" "$T/m" bekvolume
 [ -s "$T/m/bek-volume.raw" ] || fail "no BEK volume"
@@ -115,6 +125,27 @@ mount_ade "az://devstoreaccount1/$C" "$T/m" "$AZ_NET,sas-file=$T/sas,keystore=lo
 check_same "$T/ntfs" "$T/m/os/disk.raw"
 check_same "$T/here/vm1-osdisk-20261126.vhd" "$T/m/os/encrypted/disk.vhd"
 check_same "$T/data.raw" "$T/m/lun3/disk.raw"
+unmount "$T/m"
+expect_status 0 "$A" inspect "az://devstoreaccount1/$C" --endpoint "$AZ_URL" --sas-file "$T/sas" \
+	--keystore "local:$T/store" --keystore-key "$T/store.key" --json
+[ "$(jq -r '.disks[] | select(.name == "os") | .info.partitions[0].state' "$T/out")" = open ] || fail "$(cat "$T/out")"
+say "a disk whose URI is in another container of the account is read from there"
+pageblobs create elsewhere
+pageblobs upload elsewhere 'a b/vm1-data0.vhd' "$T/here/vm1-data0.vhd"
+python3 - "$T/config" "$T/config2" <<'END'
+import sys
+text = open(sys.argv[1], "rb").read().decode("utf-16").rstrip("\0")
+old = "https://acct.blob.core.windows.net/vm1-75aefd4b34c64dd39fdcd3db579783f2/vm1-data0.vhd"
+assert text.count(old) == 1
+new = "https://devstoreaccount1.blob.core.windows.net/elsewhere/a%20b/vm1-data0.vhd"
+open(sys.argv[2], "wb").write(text.replace(old, new).encode("utf-16"))
+END
+pageblobs create split
+pageblobs put split config-vm1.json "$T/config2"
+pageblobs upload split vm1-osdisk-20261126.vhd "$T/here/vm1-osdisk-20261126.vhd"
+mount_ade az://devstoreaccount1/split "$T/m" "$AZ_NET,account-key-file=$AZ_KEY,partial" 2>"$T/err" || fail "$(cat "$T/err")"
+check_same "$T/data.raw" "$T/m/lun3/disk.raw"
+check_same "$T/os.raw" "$T/m/os/encrypted/disk.raw"
 unmount "$T/m"
 say "without the key store it says which secret is missing; the disk shows as it is stored"
 mount_ade "az://devstoreaccount1/$C" "$T/m" "$AZ_NET,sas-file=$T/sas,partial" 2>"$T/err"

@@ -104,6 +104,21 @@ static void a_server_that_names_a_time_is_waited_for_if_it_fits(void **state)
 	assert_int_equal(retry_next(&r, INT64_MAX), -1);
 }
 
+static void what_is_escaped_comes_back_and_halves_are_refused(void **state)
+{
+	static const char *const bad[] = { "%", "a%2", "%zz", "%2x", "a%00b" };
+	char *text = url_unescape("a%20b%2F%C3%a4/+", 16);
+
+	(void)state;
+	assert_string_equal(text, "a b/\xc3\xa4/+");
+	free(text);
+	text = url_unescape("a%20b", 1);
+	assert_string_equal(text, "a");
+	free(text);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_null(url_unescape(bad[i], strlen(bad[i])));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +129,7 @@ int main(void)
 		cmocka_unit_test(a_domain_ends_at_a_dot),
 		cmocka_unit_test(waits_grow_with_jitter_and_stop_before_the_deadline),
 		cmocka_unit_test(a_server_that_names_a_time_is_waited_for_if_it_fits),
+		cmocka_unit_test(what_is_escaped_comes_back_and_halves_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

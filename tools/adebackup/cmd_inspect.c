@@ -2,6 +2,7 @@
 #include "tools/adebackup/command.h"
 #include "tools/lib/opening.h"
 #include "tools/lib/point_opening.h"
+#include "tools/lib/restored_mounting.h"
 #include "tools/lib/size_text.h"
 
 #include <errno.h>
@@ -109,14 +110,19 @@ static void print_info(const char *spec, const json_t *info)
 		print_partition(p);
 }
 
+/* NULL: no memory. */
+static json_t *info_of(const struct disk *d)
+{
+	AUTO(free) char *text = disk_info_json(d);
+
+	return text ? json_parse(text, strlen(text), NULL) : NULL;
+}
+
 static int tell(const struct invocation *in, const struct disk *d)
 {
-	AUTO(json_decref) json_t *info = NULL;
-	AUTO(free) char *text = NULL;
+	AUTO(json_decref) json_t *info = info_of(d);
 	struct error err = ERROR_INIT;
 
-	text = disk_info_json(d);
-	info = text ? json_parse(text, strlen(text), &err) : NULL;
 	if (!info) {
 		error_set(&err, ENOMEM, "out of memory");
 		return report_error(in->report, &err);
@@ -137,13 +143,58 @@ static int look_at_point(const struct invocation *in)
 	return tell(in, op.disk);
 }
 
+/* What is told of the disks of a restored VM. */
+struct looking { const struct invocation *in; const char *named; unsigned n; json_t *disks; };
+
+static int look_at_one(void *arg, const char *name, struct disk *d, const struct error *why)
+{
+	struct looking *l = arg;
+	json_t *info = d ? info_of(d) : NULL;
+
+	if (l->named && strcmp(l->named, name)) {
+		json_decref(info);
+		return 0;
+	}
+	l->n++;
+	if (!d)
+		report_warning(l->in->report, why);
+	if (info && !l->in->report->json)
+		print_info(name, info);
+	json_array_append_new(l->disks, d ? json_pack("{s:s,s:o?}", "name", name, "info", info)
+					  : json_pack("{s:s,s:s}", "name", name, "error", why->text));
+	return 0;
+}
+
+static int look_at_restored(const struct invocation *in, struct restored_mounting *m)
+{
+	struct looking l = { .in = in, .named = options_get(in->options, OPT_DISK), .disks = json_array() };
+	AUTO(json_decref) json_t *disks = l.disks;
+	struct error err = ERROR_INIT;
+	int rc = restored_mounting_each(m, in->report, look_at_one, &l, &err);
+
+	if (rc == 0 && l.named && !l.n) {
+		error_set(&err, ENOENT, "the restored VM has no disk '%.64s'", l.named);
+		rc = -ENOENT;
+	}
+	if (rc < 0)
+		return report_error(in->report, &err);
+	return report_result(in->report, json_pack("{s:O}", "disks", disks));
+}
+
 static int run(const struct invocation *in)
 {
+	__attribute__((cleanup(restored_mounting_close_cleanup))) struct restored_mounting restored = { .found = NULL };
 	__attribute__((cleanup(opening_close_cleanup))) struct opening op = { 0 };
 	struct error err = ERROR_INIT;
+	int found;
 
 	if (in->n_operands > 1)
 		return look_at_point(in);
+	found = restored_mounting_find(&restored, in->operands[0], in->options, &err);
+	if (found < 0)
+		return report_error(in->report, &err);
+	if (found)
+		return look_at_restored(in, &restored);
 	if (opening_look(&op, in->operands[0], in->options, in->report, &err))
 		return report_error(in->report, &err);
 	return tell(in, op.disk);
@@ -160,7 +211,8 @@ const struct command cmd_inspect = {
 		"that open them. With keys it tries them and says which key opened what. Asks "
 		"for nothing and changes nothing.\n\n"
 		"Where SPEC is a vault, it looks at a disk of a recovery point of VM (latest, unless POINT "
-		"is an id, the begin of one, or a time); --disk names the disk where there are several.\n\n"
+		"is an id, the begin of one, or a time); --disk names the disk where there are several. Where it is a "
+		"folder or container that Restore disks left, it looks at all disks there, or at that of --disk.\n\n"
 		"With --json it prints what the mount shows as info.json.",
 	.example = "  adebackup inspect osdisk.vhd\n"
 		   "  adebackup inspect osdisk.vhd --keys /keys --json\n"

@@ -114,6 +114,20 @@ static bool same_account(const char *spec, const char *uri)
 	return same;
 }
 
+/* The blob of a URL as az://ACCOUNT/CONTAINER/BLOB, for which the endpoint that the user names holds. */
+static char *by_account(const char *uri, struct error *err)
+{
+	AUTO(free) char *path = NULL;
+	char *spec = NULL;
+	struct url u;
+
+	if (url_parse(uri, &u) < 0 || u.path_len < 2 || !(path = url_unescape(u.path + 1, u.path_len - 1)))
+		return error_null(err, EINVAL, "the config's address of a VHD cannot be read");
+	if (asprintf(&spec, "az://%.*s/%s", (int)strcspn(u.host, "."), u.host, path) < 0)
+		return error_null(err, ENOMEM, "out of memory");
+	return spec;
+}
+
 /* Where disk i is; NULL with words. */
 static char *spec_of(const struct restored_mounting *m, size_t i, struct error *err)
 {
@@ -126,7 +140,7 @@ static char *spec_of(const struct restored_mounting *m, size_t i, struct error *
 		return spec ? spec : error_null(err, ENOMEM, "out of memory");
 	}
 	if (d->uri && m->st && same_account(m->spec, d->uri))
-		return strdup(d->uri);
+		return options_has(m->options, OPT_ENDPOINT) ? by_account(d->uri, err) : strdup(d->uri);
 	error_null(err, ENOENT, "its VHD is not here%s%.200s", d->uri ? ": the config says " : "", d->uri ? d->uri : "");
 	error_object(err, "%s", m->spec);
 	error_next(err, d->uri && *d->uri == '/'
@@ -316,6 +330,35 @@ static void tell_others(const struct restored_mounting *m, const struct report *
 	report_warning(report, &said);
 }
 
+/* Keys, and what the disks need beside them. */
+static int prepare(struct restored_mounting *m, const struct report *report, struct error *err)
+{
+	tell_others(m, report);
+	if (take_options(m, err) < 0 || ask_os_blob(m, err) < 0 || try_keys(m, report, err) < 0)
+		return -EIO;
+	m->config = azure_redacted(m->found->config);
+	if (!m->config)
+		return error_set(err, ENOMEM, "out of memory");
+	snprintf(m->title, sizeof(m->title), "%.127s", m->found->vm ? m->found->vm : "restored");
+	if (m->st && !(m->source.cache = chunk_cache_new(CACHED_BYTES, err)))
+		return -ENOMEM;
+	return 0;
+}
+
+int restored_mounting_each(struct restored_mounting *m, const struct report *report, restored_disk_fn *fn, void *arg,
+			   struct error *err)
+{
+	int rc = prepare(m, report, err);
+
+	for (size_t i = 0; rc == 0 && i < m->found->n; i++) {
+		struct error why = ERROR_INIT;
+		AUTO(disk_unref) struct disk *d = open_disk(m, i, &why);
+
+		rc = fn(arg, name_of(m, i), d, &why);
+	}
+	return rc;
+}
+
 struct tree *restored_mounting_tree(struct restored_mounting *m, const char *dir, const struct report *report,
 				    const struct tree_owner *owner, struct error *err)
 {
@@ -324,17 +367,10 @@ struct tree *restored_mounting_tree(struct restored_mounting *m, const char *dir
 	struct mount_stats stats = { .cache = NULL };
 	struct tree *t;
 
-	tell_others(m, report);
-	if (take_options(m, err) < 0 || ask_os_blob(m, err) < 0 || try_keys(m, report, err) < 0)
+	if (prepare(m, report, err) < 0)
 		return NULL;
-	m->config = azure_redacted(m->found->config);
-	if (!m->config)
-		return error_null(err, ENOMEM, "out of memory");
-	snprintf(m->title, sizeof(m->title), "%.127s", m->found->vm ? m->found->vm : "restored");
 	view.vm_config = m->config;
 	view.bek = m->bek;
-	if (m->st && !(m->source.cache = chunk_cache_new(CACHED_BYTES, err)))
-		return NULL;
 	stats.cache = m->source.cache;
 	t = populate_restored(&view, owner, err);
 	if (t && mount_stats_show(t, &stats, err) < 0) {
