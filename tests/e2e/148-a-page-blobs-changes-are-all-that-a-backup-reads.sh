@@ -117,6 +117,29 @@ mount_ade "$D/os.raw?snapshot=$third" "$T/m" "endpoint=$FRONT,account-key-file=$
 check_same "$T/os3.raw" "$T/m/disk.raw"
 unmount "$T/m"
 
+say "a service that throttles, 429 with and without Retry-After, and one that gives ten requests a second"
+n=8
+for how in "--throttle 3" "--rate 10"; do
+	# shellcheck disable=SC2086
+	serve_front "slow$n" $how
+	cp -r "$T/vault" "$T/vault.$n"
+	start=$SECONDS
+	expect_status 0 backup "$T/vault.$n" "$third"
+	expect_text "what the service says has changed" "$T/err"
+	restored "$T/vault.$n" "$T/os3.raw"
+	mount_ade "$D/os.raw?snapshot=$third" "$T/m" "endpoint=$FRONT,account-key-file=$AZ_KEY"
+	check_same "$T/os3.raw" "$T/m/disk.raw"
+	[ "$(jq '.store.retries > 0 and .store.errors == 0' "$T/m/stats.json")" = true ] || fail "$(cat "$T/m/stats.json")"
+	unmount "$T/m"
+	refused=$(grep -c -e ' 429$' -e ' 503$' "$FRONT_LOG") all=$(wc -l <"$FRONT_LOG")
+	say "$how: $refused of $all requests refused, $((SECONDS - start)) s"
+	[ "$refused" -gt 0 ] || fail "nothing was refused: $(cat "$FRONT_LOG")"
+	# backing off, not hammering: each refusal costs about one request, not a storm of them
+	[ "$refused" -le $((all / 2 + 2)) ] || fail "$refused of $all requests were refused"
+	n=$((n + 1))
+done
+grep -q ' 429$' "$T/slow8/log" || fail "no 429"
+
 say "a managed disk's way: the earlier snapshot by its own SAS address, which shows nowhere"
 pageblobs upload disks snap2 "$T/os2.raw"
 pageblobs upload disks snap3 "$T/os3.raw"
