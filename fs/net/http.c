@@ -23,7 +23,7 @@ struct exchange {
 	const struct http_request *rq;
 	struct http_response *rs;
 	size_t room, max_body;
-	bool body_too_long, headers_too_long, no_memory;
+	bool body_too_long, headers_too_long, no_memory, head_whole;
 	bool begun, handed_on;		/* the body; to rq->part */
 	struct reach *reach;
 	uint64_t deadline_ms;
@@ -36,6 +36,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	size_t len = size * n;
 	int rc = http_response_line(x->rs, line, len);
 
+	if (len >= 5 && !memcmp(line, "HTTP/", 5))
+		x->head_whole = false;
+	else if (len && (line[0] == '\r' || line[0] == '\n'))
+		x->head_whole = true;
 	x->headers_too_long |= rc == -EMSGSIZE;
 	x->no_memory |= rc == -ENOMEM;
 	return rc < 0 ? 0 : len;
@@ -347,6 +351,10 @@ static int run(struct exchange *x, CURL *c, struct curl_slist *headers, struct e
 	atomic_fetch_add(&x->h->bytes_out, x->rq->body_len);
 	code = curl()->easy_perform(c);
 	note_answer(x, c);
+	if (code == CURLE_OK && !x->head_whole) {	/* curl takes what broke off in its head for an answer */
+		snprintf(x->words, sizeof(x->words), "the answer broke off");
+		code = CURLE_PARTIAL_FILE;
+	}
 	if (code == CURLE_OK)
 		return 0;
 	note_failure(x, c);
