@@ -79,9 +79,14 @@ static int az_put(struct store *st, const char *name, const void *data, size_t l
 	a.http.check = check_put;
 	if (remote_send(r, &a, len) < 0)
 		return remote_fail(err, &a.why);
-	if (a.rs.status == 201 || (mode == PUT_NEW && a.rs.tries > 1 && (a.rs.status == 409 || a.rs.status == 412) &&
-				   remote_is_ours(st, name, data, len)))
+	if (a.rs.status == 201)
 		return 0;
+	if (mode == PUT_NEW && (a.rs.status == 409 || a.rs.status == 412)) {
+		int ours = remote_is_ours(st, name, &a, data, len, err);
+
+		if (ours)
+			return ours > 0 ? 0 : ours;
+	}
 	return az_refuse(r, &a, err);
 }
 

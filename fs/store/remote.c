@@ -171,12 +171,10 @@ int remote_md5_header(const void *data, size_t len, char out[64])
 	return 0;
 }
 
-bool remote_is_ours(struct store *st, const char *name, const void *data, size_t len)
+int remote_is_ours(struct store *st, const char *name, const struct remote_ask *a, const void *data, size_t len,
+		   struct error *err)
 {
-	AUTO(free) void *there = NULL;
-	size_t n;
-
-	return store_get_all(st, name, len, &there, &n, NULL) == 0 && n == len && !memcmp(there, data, len);
+	return a->rs.tries > 1 ? store_is_same(st, name, data, len, err) : 0;
 }
 
 int remote_fail(struct error *err, const struct error *why)

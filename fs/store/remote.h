@@ -67,9 +67,6 @@ int remote_each(const struct listing *l, const char *base, object_fn *fn, void *
 /* "Content-MD5: …" of what is put.  0 or -EIO. */
 int remote_md5_header(const void *data, size_t len, char out[64]);
 
-/* A put's first answer may have been lost: is what has the name what we sent? */
-bool remote_is_ours(struct store *st, const char *name, const void *data, size_t len);
-
 /* Words from `why` to err, -code. */
 int remote_fail(struct error *err, const struct error *why);
 
@@ -88,6 +85,11 @@ struct remote_ask {
 
 static inline void remote_ask_clear_cleanup(struct remote_ask *a) { http_response_free(&a->rs); }
 #define REMOTE_ASK(a) __attribute__((cleanup(remote_ask_clear_cleanup))) struct remote_ask a = { .why = ERROR_INIT }
+
+/* PUT_NEW was refused since the name is taken.  If that was not the first try, the first answer may have been lost:
+ * is it what we sent?  1, 0, or -errno: it cannot be told. */
+int remote_is_ours(struct store *st, const char *name, const struct remote_ask *a, const void *data, size_t len,
+		   struct error *err);
 
 struct remote;
 

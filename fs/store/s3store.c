@@ -94,11 +94,15 @@ static int put_if_absent(struct store *st, const char *name, const void *data, s
 {
 	struct remote *r = &s3store(st)->r;
 	REMOTE_ASK(a);
+	int ours;
 
 	if (send_put(r, &a, name, data, len, true) < 0)
 		return remote_fail(err, &a.why);
-	if (a.rs.status == 200 || (a.rs.tries > 1 && a.rs.status == 412 && remote_is_ours(st, name, data, len)))
+	if (a.rs.status == 200)
 		return 0;
+	ours = a.rs.status == 412 ? remote_is_ours(st, name, &a, data, len, err) : 0;
+	if (ours)
+		return ours > 0 ? 0 : ours;
 	if (a.rs.status != 501)
 		return s3_refuse(r, &a, err);
 	st->conditional_put = false;	/* it has said that it knows no condition */

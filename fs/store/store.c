@@ -236,19 +236,33 @@ void store_traffic(struct store *st, struct http_stats *out)
 		st->ops->traffic(st, out);
 }
 
+int store_is_same(struct store *st, const char *name, const void *data, size_t len, struct error *err)
+{
+	AUTO(free) void *there = NULL;
+	struct error why = ERROR_INIT;
+	size_t n = 0;
+	int rc = store_get_all(st, name, len, &there, &n, &why);
+
+	if (rc == 0)
+		return n == len && !memcmp(there, data, len);
+	if (rc == -ENOENT || rc == -EBADMSG)		/* gone again, or longer */
+		return 0;
+	error_copy(err, &why);
+	return rc;
+}
+
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,
 		   struct error *err)
 {
-	AUTO(free) void *there = NULL;
-	size_t n = 0;
-	int rc = store_put(st, name, data, len, PUT_NEW, err);
+	struct error taken = ERROR_INIT;
+	int rc = store_put(st, name, data, len, PUT_NEW, &taken), same;
 
-	if (rc != -EEXIST)
-		return rc;
-	rc = store_get_all(st, name, len, &there, &n, NULL);
-	if (rc == 0 && n == len && !memcmp(there, data, len)) {
-		error_clear(err);
-		return 0;
+	if (rc == -EEXIST) {
+		same = store_is_same(st, name, data, len, err);
+		if (same)
+			return same > 0 ? 0 : same;
 	}
-	return -EEXIST;
+	if (rc < 0)
+		error_copy(err, &taken);
+	return rc;
 }

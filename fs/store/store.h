@@ -131,8 +131,11 @@ int store_settle(struct store *st, const char *prefix, struct error *err);
 int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
 		  struct error *err);
 
+/* Has the name these very bytes?  1, 0 (others, or none), or -errno: it cannot be told. */
+int store_is_same(struct store *st, const char *name, const void *data, size_t len, struct error *err);
+
 /* PUT_NEW whose answer may have been lost: when the name is taken by the very
- * same bytes, that is success. */
+ * same bytes, that is success; when what has it cannot be read, nobody knows. */
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,
 		   struct error *err);
 

@@ -232,6 +232,46 @@ static void who_has_been_waited_for_in_vain_is_given_up_sooner(void **state)
 	pthread_mutex_destroy(&c.lock);
 }
 
+static int put_taken(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
+		     struct error *err)
+{
+	(void)st, (void)name, (void)data, (void)len, (void)mode;
+	return error_set(err, EEXIST, "the name is taken");
+}
+
+static int get_nothing(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+		       struct error *err)
+{
+	(void)st, (void)name, (void)off, (void)buf, (void)len, (void)got;
+	return error_set(err, EHOSTUNREACH, "no answer");
+}
+
+static int get_other(struct store *st, const char *name, uint64_t off, void *buf, size_t len, size_t *got,
+		     struct error *err)
+{
+	(void)st, (void)name, (void)err;
+	*got = off || len < 5 ? 0 : 5;
+	memcpy(buf, "other", *got);
+	return 0;
+}
+
+static void a_name_is_taken_by_others_only_if_that_was_read(void **state)
+{
+	static const struct store_ops mute = { .put = put_taken, .get = get_nothing };
+	static const struct store_ops other = { .put = put_taken, .get = get_other };
+	struct store st = { .ops = &mute };
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(store_put_once(&st, "x", "mine!", 5, &err), -EHOSTUNREACH);
+	assert_string_equal(err.text, "no answer");
+	st.ops = &other;
+	assert_int_equal(store_put_once(&st, "x", "mine!", 5, &err), -EEXIST);
+	assert_string_equal(err.text, "the name is taken");
+	assert_int_equal(store_put_once(&st, "x", "mi", 2, &err), -EEXIST);
+	assert_int_equal(store_put_once(&st, "x", "other", 5, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +284,7 @@ int main(void)
 		cmocka_unit_test(what_is_signed_is_in_the_documented_order),
 		cmocka_unit_test(connection_strings_are_taken_apart),
 		cmocka_unit_test(who_has_been_waited_for_in_vain_is_given_up_sooner),
+		cmocka_unit_test(a_name_is_taken_by_others_only_if_that_was_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
