@@ -19,7 +19,7 @@ struct state {
 	pthread_cond_t change;
 	uint64_t cursor;		/* steps below have been handed out */
 	struct step extent;		/* where the cursor is */
-	uint64_t doing[THREADS_MAX];	/* offset of each thread's step; UINT64_MAX: none */
+	uint64_t doing[THREADS_MAX];	/* offset of each thread's step, and of one that failed; UINT64_MAX: none */
 	unsigned running;
 	int rc;
 	uint64_t failed_at;
@@ -94,9 +94,10 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&st->lock);
 		rc = st->s->visit(st->s->arg, step.off, step.len, step.hole, buf);
 		pthread_mutex_lock(&st->lock);
-		st->doing[t->n] = UINT64_MAX;
 		if (rc < 0)
 			fail(st, rc, step.off);
+		else
+			st->doing[t->n] = UINT64_MAX;
 	}
 	st->running--;
 	pthread_cond_signal(&st->change);
