@@ -80,17 +80,15 @@ static bool may_be_wide(struct readahead_share *share, const struct stream *s)
 	return may;
 }
 
-static void grow(struct readahead *r, struct stream *s, uint64_t len)
+static void grow(struct readahead *r, struct stream *s)
 {
-	uint64_t start = 2 * len > READAHEAD_MIN ? 2 * len : READAHEAD_MIN, max = (s->next - s->begin) / 4;
+	uint64_t read = s->next - s->begin, max = read / 4;
 
 	if (max > READAHEAD_WIDE)
 		max = READAHEAD_WIDE;
 	if (max < READAHEAD_MAX || !may_be_wide(r->share, s))
 		max = READAHEAD_MAX;
-	s->window = s->window ? s->window * 2 : start;
-	if (s->window > max)
-		s->window = max;
+	s->window = read < READAHEAD_MIN ? 0 : read / 2 < max ? read / 2 : max;
 }
 
 /* So much of the window is used up that more is asked for, so that several requests are always under way. */
@@ -119,7 +117,7 @@ void readahead_note(struct readahead *r, uint64_t off, uint64_t len, uint64_t si
 		if (s->ahead < end)
 			s->ahead = end;
 		if (!s->window || s->ahead - end <= s->window - step_of(s)) {
-			grow(r, s, len);
+			grow(r, s);
 			*from = s->ahead;
 			*to = end + s->window < size ? end + s->window : size;
 			if (*to > *from)

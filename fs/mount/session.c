@@ -19,13 +19,14 @@
 #define IDLE_THREADS 10
 #define SPARE_THREADS 6			/* for what needs no store, while all others wait for one */
 #define READ_AHEAD_KB "1024"
+#define FAR_READ_AHEAD_KB "256"		/* what it reads too much has to come over the network */
 
 struct session {
 	struct mount_ops ops;
 	struct flights *flights;
 	struct fuse_session *se;
 	char *dir;
-	bool handlers, mounted;
+	bool handlers, mounted, far;
 	unsigned threads;
 
 	/* Where dir is; NULL: here.  A file that we hold would keep the namespace,
@@ -223,6 +224,7 @@ struct session *session_new(struct tree *tree, const struct session_options *opt
 	pthread_mutex_init(&s->ns_lock, NULL);
 	mount_ops_init(&s->ops, tree);
 	s->dir = strdup(opts->dir);
+	s->far = opts->far;
 	s->threads = opts->far ? FAR_THREADS : MAX_THREADS;
 	s->flights = s->ops.flights = flights_new(opts->read_deadline_s, s->threads - SPARE_THREADS, err);
 	if (!s->flights)
@@ -236,9 +238,8 @@ struct session *session_new(struct tree *tree, const struct session_options *opt
 	return mount_there(s, opts, err) ? NULL : TAKE(s);
 }
 
-/* Requests grow from 128 KiB to 1 MiB.  Only root may, and it is no matter
- * when it fails. */
-static void raise_read_ahead(dev_t dev)
+/* From 128 KiB.  Only root may, and it is no matter when it fails. */
+static void raise_read_ahead(dev_t dev, const char *kb)
 {
 	char path[64];
 	int fd;
@@ -247,7 +248,7 @@ static void raise_read_ahead(dev_t dev)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (write(fd, READ_AHEAD_KB, strlen(READ_AHEAD_KB)) < 0)
+	if (write(fd, kb, strlen(kb)) < 0)
 		errno = 0;
 	close(fd);
 }
@@ -269,7 +270,7 @@ static void *wait_ready(void *arg)
 
 	if (mount_ns_enter(s->ns, NULL) || stat(s->dir, &st))
 		return NULL;
-	raise_read_ahead(st.st_dev);
+	raise_read_ahead(st.st_dev, s->far ? FAR_READ_AHEAD_KB : READ_AHEAD_KB);
 	mount_ns_leave(s->ns, NULL);
 	leave_ns_alone(s);
 	if (s->ready)
