@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define AT_ONCE 64u			/* chunks of one step of a long read */
 #define STEP_MAX (4u << 20)		/* bytes of it */
 #define OPENING_MAX (16u << 20)		/* bytes of the opening set that are fetched at once */
 #define EXPECT_AT_ONCE 512u		/* chunks of a trace that are looked up at once */
-#define EXPECT_MEMORY (32u << 20)	/* bytes of it that memory takes where there is no disk cache */
+#define EXPECT_MEMORY (32u << 20)	/* bytes of it that wait for their reader in memory, where there is no disk cache */
+#define EXPECT_ROUND 64u		/* chunks that are then looked up at once */
+#define EXPECT_TICK_MS 50u
 #define AHEAD_STEP (8u << 20)		/* bytes of which the requests ahead are planned at once */
 
 struct pdisk {
@@ -333,31 +336,77 @@ static void fetch_page_ahead(struct pdisk *d, uint64_t chunk)
 		free(a);
 }
 
-/* Entries of the chunks from row *i on, from chunk *at of it, up to EXPECT_AT_ONCE. */
-static size_t expected_entries(struct pdisk *d, const struct trace_row *row, size_t n, size_t *i, uint32_t *at,
-			       struct map_entry *e)
+/* A trace that is being followed, and what of it is in memory and was not read yet. */
+struct expected {
+	struct pdisk *d;
+	const struct trace_row *row;
+	size_t n, i;			/* rows; the next one */
+	uint32_t at;			/* the next chunk of it */
+	struct map_entry *e;		/* EXPECT_AT_ONCE of room, as number */
+	uint64_t *number;
+	uint64_t *unread;		/* room for all that memory takes, and one round */
+	size_t n_unread;
+};
+
+static bool was_read(const struct pdisk *d, uint64_t chunk)
 {
-	uint64_t chunks = map_reader_chunks(d->map), leaf = UINT64_MAX;
+	return d->watch && disk_watch_is_read(d->watch, chunk >> d->watch->shift);
+}
+
+/* The next entries, up to max; what was read meanwhile is left out. */
+static size_t expected_entries(struct expected *x, size_t max)
+{
+	uint64_t chunks = map_reader_chunks(x->d->map), leaf = UINT64_MAX;
 	size_t got = 0, k = 0;
 
-	for (size_t r = *i; r < n && k < EXPECT_AT_ONCE; k += row[r++].n)
-		if (row[r].chunk < chunks && row[r].chunk / MAP_FANOUT != leaf) {
-			leaf = row[r].chunk / MAP_FANOUT;
-			fetch_page_ahead(d, row[r].chunk);
+	for (size_t r = x->i; r < x->n && k < max; k += x->row[r++].n)
+		if (x->row[r].chunk < chunks && x->row[r].chunk / MAP_FANOUT != leaf) {
+			leaf = x->row[r].chunk / MAP_FANOUT;
+			fetch_page_ahead(x->d, x->row[r].chunk);
 		}
-	while (*i < n && got < EXPECT_AT_ONCE) {
-		uint64_t chunk = row[*i].chunk + *at;
+	while (x->i < x->n && got < max) {
+		uint64_t chunk = x->row[x->i].chunk + x->at;
 
-		if (chunk < chunks && entries(d, chunk, 1, &e[got]) == 0) {
-			watch_fetches(d, chunk, &e[got], 1);
-			got++;
+		if (chunk < chunks && !was_read(x->d, chunk) && entries(x->d, chunk, 1, &x->e[got]) == 0) {
+			watch_fetches(x->d, chunk, &x->e[got], 1);
+			x->number[got++] = chunk;
 		}
-		if (++*at >= row[*i].n) {
-			++*i;
-			*at = 0;
+		if (++x->at >= x->row[x->i].n) {
+			x->i++;
+			x->at = 0;
 		}
 	}
 	return got;
+}
+
+/* Waits until memory takes another round.  False: stop, or nobody has read on for long. */
+static bool has_room(struct expected *x, const _Atomic bool *stop)
+{
+	size_t most = EXPECT_MEMORY / x->d->chunk;
+	struct timespec tick = { .tv_nsec = EXPECT_TICK_MS * 1000000L };
+
+	for (unsigned ticks = 0; !atomic_load(stop) && ticks < TRACE_SECONDS * 1000 / EXPECT_TICK_MS; ticks++) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < x->n_unread; i++)
+			if (!was_read(x->d, x->unread[i]))
+				x->unread[kept++] = x->unread[i];
+		x->n_unread = kept;
+		if (kept < most)
+			return true;
+		if (!x->d->watch)
+			return false;
+		nanosleep(&tick, NULL);
+	}
+	return false;
+}
+
+static void expect_in_memory(struct expected *x, size_t got)
+{
+	fetch_ahead(x->d->fetcher, x->e, got);
+	for (size_t i = 0; i < got; i++)
+		if (x->e[i].ref.kind != CHUNK_ZERO)
+			x->unread[x->n_unread++] = x->number[i];
 }
 
 void point_disk_expect(struct blockdev *point_disk, const struct trace_row *row, size_t n,
@@ -365,21 +414,21 @@ void point_disk_expect(struct blockdev *point_disk, const struct trace_row *row,
 {
 	struct pdisk *d = (struct pdisk *)point_disk;
 	AUTO(free) struct map_entry *e = malloc(EXPECT_AT_ONCE * sizeof(*e));
-	uint64_t in_memory = 0, bytes = 0;
-	uint32_t at = 0;
-	size_t i = 0;
-	int rc = 0;
+	AUTO(free) uint64_t *number = malloc(EXPECT_AT_ONCE * sizeof(*number));
+	AUTO(free) uint64_t *unread = malloc((EXPECT_MEMORY / d->chunk + EXPECT_AT_ONCE) * sizeof(*unread));
+	struct expected x = { .d = d, .row = row, .n = n, .e = e, .number = number, .unread = unread };
+	size_t most = EXPECT_MEMORY / d->chunk < EXPECT_AT_ONCE ? EXPECT_MEMORY / d->chunk : EXPECT_AT_ONCE;
+	bool in_memory = false;
+	uint64_t bytes = 0;
 
-	while (e && i < n && !atomic_load(stop) && (rc == 0 || in_memory < EXPECT_MEMORY)) {
-		size_t got = expected_entries(d, row, n, &i, &at, e);
+	while (e && number && unread && x.i < n && !atomic_load(stop) && (!in_memory || has_room(&x, stop))) {
+		size_t got = expected_entries(&x, in_memory && most > EXPECT_ROUND ? EXPECT_ROUND : most);
+		int rc = in_memory ? -ENOTSUP : warm_chunks(d->st, d->pool, e, got, false, &bytes);
 
-		if (rc == 0)
-			rc = warm_chunks(d->st, d->pool, e, got, false, &bytes);
-		if (rc == -ENOTSUP) {
-			fetch_ahead(d->fetcher, e, got);
-			in_memory += (uint64_t)got * d->chunk;
-		} else if (rc < 0) {
+		if (rc < 0 && rc != -ENOTSUP)
 			return;
-		}
+		in_memory = rc == -ENOTSUP;
+		if (in_memory)
+			expect_in_memory(&x, got);
 	}
 }

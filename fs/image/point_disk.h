@@ -32,8 +32,9 @@ void point_disk_watch(struct blockdev *point_disk, struct disk_watch *w);
 bool point_disk_near(struct blockdev *point_disk, uint64_t chunk);
 
 /* Fetch the chunks of n rows, all of this disk, before they are asked for: to
- * the disk cache, as fast as readers leave room; without one the first 32 MiB
- * to memory.  Returns when that is done, or when *stop is set.  Failures are
+ * the disk cache, as fast as readers leave room; without one to memory, as long
+ * as no more than 32 MiB of them wait for a reader.  Returns when that is done,
+ * nobody has read on for long, or *stop is set.  Failures are
  * left to who reads. */
 void point_disk_expect(struct blockdev *point_disk, const struct trace_row *row, size_t n,
 		       const _Atomic bool *stop);
