@@ -192,6 +192,7 @@ static void an_older_laps_record_is_not_replayed(void **state)
 	all = read_whole(f->path, f->at.file_len);
 	assert_memory_not_equal(all + f->at.log_off + 8, old + f->at.log_off + 8, 16);
 	memcpy(all + f->at.log_off + 2 * BLOCK, old + f->at.log_off + 2 * BLOCK, 2 * BLOCK);
+	free(old);
 	memset(all + f->at.data_off + 8192, 7, 4096);	/* written since, and not flushed */
 	memset(f->flat + 8192, 7, 4096);
 	store(f, all);
