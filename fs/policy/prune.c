@@ -24,6 +24,7 @@ void prune_result_clear(struct prune_result *r)
 {
 	inventory_free(r->inventory);
 	free(r->point);
+	free(r->manifest);
 	*r = (struct prune_result){ .n_points = 0 };
 }
 
@@ -192,6 +193,17 @@ static int collect(struct prune *p)
 	return rc;
 }
 
+/* A collection looks again, and the inventory's rows move then. */
+static int keep_manifests(struct prune_result *r)
+{
+	r->manifest = calloc(r->n_points + 1, sizeof(*r->manifest));
+	for (size_t i = 0; r->manifest && i < r->n_points; i++) {
+		r->manifest[i] = *r->point[i].manifest;
+		r->point[i].manifest = &r->manifest[i];
+	}
+	return r->manifest ? 0 : -ENOMEM;
+}
+
 int prune_run(struct vault *v, const struct prune_options *o, struct prune_result *out, struct error *err)
 {
 	__attribute__((cleanup(prune_clear))) struct prune p = { .vault = v, .opts = o, .out = out, .err = err };
@@ -211,6 +223,8 @@ int prune_run(struct vault *v, const struct prune_options *o, struct prune_resul
 	if (rc == 0)
 		rc = prune_expire(&p);
 	count(out);
+	if (rc == 0 && keep_manifests(out) < 0)
+		rc = error_set(err, ENOMEM, "out of memory");
 	if (rc == 0)
 		rc = compact(&p);
 	return rc < 0 ? rc : collect(&p);

@@ -39,15 +39,16 @@ enum prune_fate {
 };
 
 struct prune_point {
-	const struct inventory_point *manifest;	/* the one that counts; borrowed from the result's inventory */
+	const struct inventory_point *manifest;	/* the one that counts; the result's, as it was before the collection */
 	struct retained_point decision;
 	enum prune_fate fate;
-	size_t first, n;	/* all manifests of the point: inventory's [first, first + n) */
+	size_t first, n;	/* all manifests of the point: inventory's [first, first + n), until the collection */
 };
 
 struct prune_result {
 	struct inventory *inventory;	/* owned */
 	struct prune_point *point;	/* owned; by VM and time */
+	struct inventory_point *manifest;	/* owned; what the points' manifest is of */
 	size_t n_points;
 	uint64_t kept, expired, deleted, in_use, later, brought_back;
 	uint64_t records;		/* of the dead, dropped */

@@ -135,6 +135,53 @@ static void a_thousand_points_are_pruned_by_their_refs_alone(void **state)
 	world_close(&w);
 }
 
+static int keep_two(void *arg, const char *vm_id, struct retention *out, struct error *err)
+{
+	(void)arg, (void)vm_id, (void)err;
+	out->keep.last = 2;
+	return 0;
+}
+
+/* More points of other VMs, so that the rows of an inventory move. */
+static void others_back_up(void *arg)
+{
+	struct world *w = arg;
+	AUTO(vault_free) struct vault *v = fixture_vault(w->f);
+
+	assert_int_equal(plant_points(v, 20, 200, clockstore_now(w->clock), NULL), 0);
+}
+
+static void what_is_told_of_points_is_theirs_after_others_came(void **state)
+{
+	struct prune_options o = { .rules = keep_two };
+	struct error err = ERROR_INIT;
+	struct prune_result out;
+	struct vault *v;
+	struct world w;
+
+	(void)state;
+	world_open(&w, &r, 6);
+	prune(&w, 2);
+	clockstore_advance(w.clock, 9 * DAY);
+	forget_to(&w, 2);
+	clockstore_before(w.clock, CLOCK_PUT, "cond/", others_back_up, &w);
+	v = fixture_vault(w.f);
+	if (prune_run(v, &o, &out, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(out.collect.deleted > 0);
+	assert_int_equal(out.inventory->n_points, 6 + 200);
+	assert_int_equal(out.n_points, 6);
+	for (size_t i = 0; i < 6; i++) {
+		assert_string_equal(out.point[i].manifest->vm, "vm one");
+		assert_int_equal(out.point[i].fate, i < 4 ? PRUNE_DELETED : PRUNE_KEPT);
+		if (i >= 4)
+			assert_string_equal(out.point[i].manifest->object, w.f->point[i - 4].object);
+	}
+	prune_result_clear(&out);
+	vault_free(v);
+	world_close(&w);
+}
+
 static void what_somebody_reads_stays(void **state)
 {
 	struct world w;
@@ -404,6 +451,7 @@ int main(void)
 		cmocka_unit_test(a_point_is_hidden_then_deleted_then_collected),
 		cmocka_unit_test(collection_asks_by_points_not_by_what_they_hold),
 		cmocka_unit_test(a_thousand_points_are_pruned_by_their_refs_alone),
+		cmocka_unit_test(what_is_told_of_points_is_theirs_after_others_came),
 		cmocka_unit_test(what_somebody_reads_stays),
 		cmocka_unit_test(a_reader_that_came_before_the_second_look_keeps_its_point),
 		cmocka_unit_test(a_held_point_stays_until_it_is_released),
