@@ -24,7 +24,7 @@
 
 /* A volume that is decrypted, and the name under which the guest expects it. */
 struct adapt_volume {
-	char serial[16];		/* of its disk (machine.h) */
+	char serial[24];		/* of its disk (machine.h) */
 	unsigned partition;		/* 0: the whole disk */
 	char mapper[64];
 	bool is_lvm;			/* inside is LVM, found by its own label: it needs no mapping */

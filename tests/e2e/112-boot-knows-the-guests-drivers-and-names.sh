@@ -162,6 +162,25 @@ for line in '/dev/mapper/a-b is disk ade-lun0, which is decrypted already' '/dev
 	'systemd-cryptsetup@a\x2db.service, which crypttab makes, does nothing: its volume is decrypted already'; do
 	grep -qxF "$line" "$T/changes" || fail "not told: $line: $(cat "$T/changes")"
 done
+
+say "plain disks that were encrypted once get them, too, where nothing is decrypted now"
+printf 'osencrypt /dev/disk/azure/root-part2 none luks\nplain /dev/disk/azure/scsi1/lun3 /k luks,nofail\nswap /dev/disk/azure/scsi1/lun4 /dev/urandom swap\n' >"$T/root/etc/crypttab"
+rm "$T/rootfs"
+truncate -s 24M "$T/rootfs"
+mke2fs -q -t ext4 -d "$T/root" "$T/rootfs"
+disk "$T/os2"
+put "$T/boot2fs" "$T/os2" "$p1"
+put "$T/rootfs" "$T/os2" "$p2"
+mke2fs -q -t ext4 -d "$T/lun0.d" "$T/lun3.raw" 16M
+truncate -s 16M "$T/lun4.raw"
+"$A" backup "$T/v" web2 --vault-key "$T/vk" --disk "os=$T/os2" --disk "lun3=$T/lun3.raw" --disk "lun4=$T/lun4.raw" >/dev/null
+expect_status 0 "$A" boot "$T/v" web2 --vault-key "$T/vk" --dry-run --json
+jq -r '.changes[]' "$T/out" >"$T/changes2"
+for line in '/dev/mapper/osencrypt is partition 2 of disk ade-os, which is decrypted already' \
+	'/dev/mapper/plain is disk ade-lun3, which is decrypted already' 'rd.ade=0 for dracut: there is no volume to open'; do
+	grep -qxF "$line" "$T/changes2" || fail "not told: $line: $(cat "$T/changes2")"
+done
+! grep -q swap "$T/changes2" || fail "$(cat "$T/changes2")"
 ! grep -q other "$T/changes" || fail "$(cat "$T/changes")"
 expect_status 0 "$A" boot "$T/v" web1 --vault-key "$T/vk" --keys "$T/keys" --dry-run --json
 ! jq -r '.changes[]' "$T/out" | grep -q mapper || fail "encrypted ones need no such names: $(cat "$T/out")"

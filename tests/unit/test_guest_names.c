@@ -61,9 +61,11 @@ static void a_plan(struct boot_plan *p)
 		{ .lun = 63, .partition = 2, .uuid = "" } } };
 }
 
+static const struct boot_volume root = { .lun = -1, .partition = 4 };
+
 static void add(struct boot_plan *p, const char *text)
 {
-	boot_names_from(p, text, strlen(text));
+	boot_names_from(p, &root, text, strlen(text));
 }
 
 static void decrypted_volumes_get_their_names(void **state)
@@ -72,6 +74,7 @@ static void decrypted_volumes_get_their_names(void **state)
 
 	(void)state;
 	a_plan(p);
+	p->os_encrypted = true;
 	add(p, "osencrypt /dev/disk/azure/root-part1 none luks\n"
 	       "one /dev/disk/azure/scsi1/lun0 /k luks,nofail\n"
 	       "two UUID=6D1F0A52-0002 /k luks\n"
@@ -87,6 +90,23 @@ static void decrypted_volumes_get_their_names(void **state)
 	assert_int_equal(p->adapt.volume[1].partition, 1);
 	assert_string_equal(p->adapt.volume[2].serial, "ade-lun63");
 	assert_int_equal(p->adapt.volume[2].partition, 2);
+}
+
+static void a_root_that_is_plain_by_now_gets_its_name(void **state)
+{
+	AUTO(free) struct boot_plan *p = malloc(sizeof(*p));
+
+	(void)state;
+	a_plan(p);
+	add(p, "other /dev/disk/azure/root-part2 none\n");
+	assert_int_equal(p->adapt.n_volumes, 0);
+	assert_false(p->adapt.decrypted);
+	add(p, "osencrypt /dev/disk/azure/root-part1 none luks\n");
+	assert_int_equal(p->adapt.n_volumes, 1);
+	assert_string_equal(p->adapt.volume[0].serial, "ade-os");
+	assert_int_equal(p->adapt.volume[0].partition, 4);
+	assert_false(p->adapt.volume[0].is_data);
+	assert_true(p->adapt.decrypted);
 }
 
 static void names_without_end_stop_at_the_most(void **state)
@@ -109,6 +129,7 @@ int main(void)
 		cmocka_unit_test(lines_name_luns_and_uuids),
 		cmocka_unit_test(other_lines_are_of_no_disk_of_ours),
 		cmocka_unit_test(decrypted_volumes_get_their_names),
+		cmocka_unit_test(a_root_that_is_plain_by_now_gets_its_name),
 		cmocka_unit_test(names_without_end_stop_at_the_most),
 	};
 

@@ -34,21 +34,35 @@ static bool is_named(const struct adapt *a, const char *mapper)
 	return false;
 }
 
-void boot_names_from(struct boot_plan *p, const char *text, size_t len)
+/* ADE's line of the root, of a disk that has nothing encrypted any more. */
+static bool is_root(const struct boot_plan *p, const struct crypttab_line *l)
+{
+	return !p->os_encrypted && !strcmp(l->name, ADAPT_MAPPER);
+}
+
+static void add(struct boot_plan *p, const struct boot_volume *v, const char *mapper)
+{
+	struct adapt_volume *to = &p->adapt.volume[p->adapt.n_volumes++];
+
+	*to = (struct adapt_volume){ .serial = "ade-os", .partition = v->partition, .is_lvm = v->is_lvm,
+				     .is_data = v->lun >= 0 };
+	if (v->lun >= 0)
+		snprintf(to->serial, sizeof(to->serial), "ade-lun%d", v->lun);
+	snprintf(to->mapper, sizeof(to->mapper), "%s", mapper);
+}
+
+void boot_names_from(struct boot_plan *p, const struct boot_volume *root, const char *text, size_t len)
 {
 	const char *at = text, *end = text + len;
 	struct crypttab_line l;
 
 	while (crypttab_next(&at, end, &l)) {
-		const struct boot_volume *v = find(p, &l);
-		struct adapt_volume *to = &p->adapt.volume[p->adapt.n_volumes];
+		const struct boot_volume *v = is_root(p, &l) ? root : find(p, &l);
 
 		if (!v || p->adapt.n_volumes == ADAPT_VOLUMES_MAX || is_named(&p->adapt, l.name))
 			continue;
-		*to = (struct adapt_volume){ .partition = v->partition, .is_lvm = v->is_lvm, .is_data = true };
-		snprintf(to->serial, sizeof(to->serial), "ade-lun%d", v->lun);
-		snprintf(to->mapper, sizeof(to->mapper), "%s", l.name);
-		p->adapt.n_volumes++;
+		add(p, v, l.name);
+		p->adapt.decrypted |= v == root;
 	}
 }
 
@@ -58,7 +72,7 @@ struct search {
 };
 
 /* 1: these are the guest's files. */
-static int read_files(struct boot_plan *p, struct boot_fs *fs)
+static int read_files(struct boot_plan *p, const struct boot_volume *root, struct boot_fs *fs)
 {
 	int found = 0;
 
@@ -68,7 +82,7 @@ static int read_files(struct boot_plan *p, struct boot_fs *fs)
 
 		if (!text)
 			continue;
-		boot_names_from(p, text, len);
+		boot_names_from(p, root, text, len);
 		found = 1;
 	}
 	return found;
@@ -78,6 +92,7 @@ static int read_files(struct boot_plan *p, struct boot_fs *fs)
 static int look_into(void *arg, const struct disk_volume_view *v, struct error *err)
 {
 	const struct search *s = arg;
+	struct boot_volume root = { .lun = -1 };
 	AUTO(free) char *path = NULL;
 	AUTO(boot_fs_close) struct boot_fs *fs = NULL;
 	struct stat st;
@@ -91,7 +106,8 @@ static int look_into(void *arg, const struct disk_volume_view *v, struct error *
 	if (stat(path, &st))
 		return 0;
 	fs = boot_fs_open_read_only(path, 0, (uint64_t)st.st_size, v->holds, s->work, NULL);
-	return fs ? read_files(s->p, fs) : 0;
+	root.is_lvm = sscanf(v->name, "p%u", &root.partition) != 1 && strcmp(v->name, "disk");
+	return fs ? read_files(s->p, &root, fs) : 0;
 }
 
 int boot_names_add(struct boot_plan *p, const char *work, struct error *err)
@@ -100,7 +116,7 @@ int boot_names_add(struct boot_plan *p, const char *work, struct error *err)
 	AUTO(json_decref) json_t *info = NULL;
 	int rc;
 
-	if (p->machine.os == MACHINE_WINDOWS || !p->n_data)
+	if (p->machine.os == MACHINE_WINDOWS || (p->os_encrypted && !p->decrypted))
 		return 0;
 	info = disk_dir_info(p->os_dir, err);
 	rc = info ? disk_volume_each(info, look_into, &s, err) : -err->code;

@@ -6,6 +6,7 @@
 #include "fs/util/fileio.h"
 #include "tools/lib/boot_drivers.h"
 #include "tools/lib/disk_dir.h"
+#include "tools/lib/guest_mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,14 +70,22 @@ static void add_root(struct boot_plan *p, const json_t *part)
 	p->adapt.n_volumes++;
 }
 
-static void add_data(struct boot_plan *p, const json_t *part, int lun)
+/* Something that the guest can mount as it is: opened by us, or plain. */
+static bool is_readable(const json_t *part, const char *inside, bool encrypted)
 {
+	bool of_use = (guest_has_files(inside) && strcmp(inside, "unknown")) || !strcmp(inside, "lvm");
+
+	return of_use && (!encrypted || !strcmp(text_of(part, "state"), "open"));
+}
+
+static void add_data(struct boot_plan *p, const json_t *part, int lun, bool encrypted)
+{
+	const char *inside = text_of(part, encrypted ? "inside" : "what");
 	struct boot_volume *v = &p->data[p->n_data];
 
-	if (strcmp(text_of(part, "state"), "open") || p->n_data == ADAPT_VOLUMES_MAX)
+	if ((encrypted && !p->decrypted) || p->n_data == ADAPT_VOLUMES_MAX || !is_readable(part, inside, encrypted))
 		return;
-	*v = (struct boot_volume){ .lun = lun, .partition = number_of(part),
-				   .is_lvm = !strcmp(text_of(part, "inside"), "lvm") };
+	*v = (struct boot_volume){ .lun = lun, .partition = number_of(part), .is_lvm = !strcmp(inside, "lvm") };
 	snprintf(v->uuid, sizeof(v->uuid), "%s", text_of(part, "uuid"));
 	p->n_data++;
 }
@@ -89,14 +98,17 @@ static void look_at_volumes(struct boot_plan *p, const json_t *info, int lun)
 	size_t i;
 
 	json_array_foreach(json_object_get(info, "partitions"), i, part) {
-		if (!json_object_get(part, "protectors"))
+		bool encrypted = json_object_get(part, "protectors") != NULL;
+
+		p->encrypted |= encrypted;
+		if (lun >= 0) {
+			add_data(p, part, lun, encrypted);
 			continue;
-		p->encrypted = true;
-		if (p->decrypted && lun >= 0)
-			add_data(p, part, lun);
-		else if (p->decrypted && !root)
+		}
+		p->os_encrypted |= encrypted;
+		if (encrypted && p->decrypted && !root)
 			add_root(p, part);
-		root = true;
+		root |= encrypted;
 	}
 }
 

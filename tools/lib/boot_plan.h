@@ -11,11 +11,11 @@
 #include "fs/azure/qemu.h"
 #include "tools/lib/options.h"
 
-/* A volume of a data disk that is shown decrypted. */
+/* A volume that the guest sees decrypted, or that is plain since a decrypted clone was exported. */
 struct boot_volume {
-	int lun;
+	int lun;			/* -1: of the OS disk */
 	unsigned partition;		/* 0: the whole disk */
-	char uuid[40];			/* of its header */
+	char uuid[40];			/* of its header; "": plain */
 	bool is_lvm;			/* inside is LVM */
 };
 
@@ -24,11 +24,12 @@ struct boot_plan {
 	struct adapt adapt;		/* Linux alone */
 	bool decrypted;			/* the disks are shown so; else as they are stored */
 	bool encrypted;			/* one of them is encrypted, as it is stored */
+	bool os_encrypted;		/* the OS disk is */
 	bool startable;			/* the disk has boot code, or an EFI loader */
 	const char *generation_from;	/* static words: what told it */
 	char os_dir[MACHINE_FILE_MAX];	/* the OS disk's folder in the mount, and its view */
 	char os_image[MACHINE_FILE_MAX];
-	struct boot_volume data[ADAPT_VOLUMES_MAX];
+	struct boot_volume data[ADAPT_VOLUMES_MAX];	/* of data disks */
 	size_t n_data;
 	char bus_why[256];		/* why the disks are on that bus; "": Windows */
 	bool bus_lacks;			/* the guest has no driver for it, or for any */
