@@ -2,7 +2,7 @@
 #include "fs/image/point_disk.h"
 #include "fs/util/log.h"
 #include "fs/vault/fetch.h"
-#include "fs/vault/map_reader.h"
+#include "fs/vault/point_map.h"
 #include "fs/vault/warm.h"
 
 #include <errno.h>
@@ -21,53 +21,59 @@
 struct pdisk {
 	struct blockdev bd;
 	uint32_t chunk;			/* bytes */
-	struct map_reader *map;
+	struct point_map *map;
 	struct fetcher *fetcher;
 	struct chunk_cache *cache;
 	struct fetch_pool *pool;	/* the cache's */
 	struct store *st;
 	struct disk_watch *watch;	/* NULL: nobody watches */
-	struct opening_row *opening;	/* what the manifest tells without the map */
-	size_t n_opening;
-	uint64_t *zeros;
-	size_t n_zeros;
 };
 
-static int by_chunk(const void *key, const void *row)
-{
-	uint64_t a = *(const uint64_t *)key, b = *(const uint64_t *)row;
+/* One read on its way: by which manifest, what it misses, and whether it looked for a newer one. */
+struct attempt {
+	const struct point_edition *at;
+	struct error missing;
+	bool looked;
+};
 
-	return (a > b) - (a < b);
+static struct attempt attempt_begin(struct pdisk *d)
+{
+	return (struct attempt){ .at = point_map_now(d->map) };
 }
 
-/* Entries of all n, if the opening set has them. */
-static bool opening_entries(const struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *e)
+/* R3: is what failed with *rc to be tried again, by the newer manifest? */
+static bool again(struct pdisk *d, struct attempt *a, int *rc)
 {
-	for (size_t i = 0; i < n; i++, chunk++) {
-		const struct opening_row *row = !d->n_opening ? NULL
-			: bsearch(&chunk, d->opening, d->n_opening, sizeof(*row), by_chunk);
+	char name[160], line[1600];
 
-		if (row)
-			e[i] = row->entry;
-		else if (d->n_zeros && bsearch(&chunk, d->zeros, d->n_zeros, sizeof(chunk), by_chunk))
-			memset(&e[i], 0, sizeof(e[i]));
-		else
-			return false;
+	if (*rc != -ENOENT)
+		return false;
+	if (!a->missing.code) {
+		error_set(&a->missing, ENOENT, "the segment is missing");
+		fetcher_missing(d->fetcher, name, sizeof(name));
+		error_object(&a->missing, "%s", name);
 	}
-	return true;
+	if (a->looked) {
+		log_error("%s", error_line(&a->missing, line, sizeof(line)));
+		*rc = -EBADMSG;
+		return false;
+	}
+	a->looked = true;
+	*rc = point_map_renew(d->map, a->at, &a->missing);
+	a->at = point_map_now(d->map);
+	error_clear(&a->missing);
+	return *rc == 0;
 }
 
-static int entries(struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *e)
+static int entries(struct attempt *a, uint64_t chunk, size_t n, struct map_entry *e)
 {
 	struct error err = ERROR_INIT;
 	char line[1400];
-	int rc;
+	int rc = point_edition_entries(a->at, chunk, n, e, &err);
 
-	if (opening_entries(d, chunk, n, e))
-		return 0;
-	rc = map_reader_entries(d->map, chunk, n, e, &err);
-
-	if (rc < 0)
+	if (rc == -ENOENT)
+		error_copy(&a->missing, &err);
+	else if (rc < 0)
 		log_error("%s", error_line(&err, line, sizeof(line)));
 	return rc;
 }
@@ -80,6 +86,11 @@ static void watch_fetches(struct pdisk *d, uint64_t chunk, const struct map_entr
 			disk_watch_fetched(d->watch, chunk + i);
 }
 
+static struct map_reader *map_now(struct pdisk *d)
+{
+	return point_edition_map(point_map_now(d->map));
+}
+
 struct ahead_job { struct fetch_job job; struct pdisk *d; uint64_t chunk; size_t n; };
 
 static void ahead_run(struct fetch_job *j)
@@ -88,7 +99,7 @@ static void ahead_run(struct fetch_job *j)
 	AUTO(free) struct map_entry *e = malloc(a->n * sizeof(*e));
 
 	/* What fails here is told to whoever reads it. */
-	if (e && map_reader_entries(a->d->map, a->chunk, a->n, e, NULL) == 0) {
+	if (e && map_reader_entries(map_now(a->d), a->chunk, a->n, e, NULL) == 0) {
 		watch_fetches(a->d, a->chunk, e, a->n);
 		fetch_ahead(a->d->fetcher, e, a->n);
 	}
@@ -121,13 +132,13 @@ static void fetch_range_ahead(struct pdisk *d, uint64_t from, uint64_t to)
 }
 
 /* [off, off + len) lies in the chunks of e[0 .. n). */
-static int read_step(struct pdisk *d, uint8_t *p, size_t len, uint64_t off)
+static int read_by(struct pdisk *d, struct attempt *a, uint8_t *p, size_t len, uint64_t off)
 {
 	struct map_entry e[AT_ONCE];
 	struct chunk *k[AT_ONCE];
 	uint64_t first = off / d->chunk;
 	size_t n = (size_t)((off + len - 1) / d->chunk - first) + 1, skip = (size_t)(off % d->chunk);
-	int rc = entries(d, first, n, e);
+	int rc = entries(a, first, n, e);
 
 	if (rc == 0) {
 		watch_fetches(d, first, e, n);
@@ -147,6 +158,17 @@ static int read_step(struct pdisk *d, uint8_t *p, size_t len, uint64_t off)
 		len -= part;
 		skip = 0;
 	}
+	return rc;
+}
+
+static int read_step(struct pdisk *d, uint8_t *p, size_t len, uint64_t off)
+{
+	struct attempt a = attempt_begin(d);
+	int rc;
+
+	do
+		rc = read_by(d, &a, p, len, off);
+	while (again(d, &a, &rc));
 	return rc;
 }
 
@@ -173,12 +195,16 @@ static int pdisk_extents(struct blockdev *bd, uint64_t off, uint64_t len, extent
 {
 	struct pdisk *d = (struct pdisk *)bd;
 	uint64_t end = off + len, at = off, start = off;
+	struct attempt a = attempt_begin(d);
 	bool zero = false, was_zero = false;
 
 	while (at < end) {
 		uint64_t chunk = at / d->chunk, left = (end - 1) / d->chunk - chunk + 1, n, next;
-		int rc = map_reader_run(d->map, chunk, left, &n, &zero, NULL);
+		int rc;
 
+		do
+			rc = map_reader_run(point_edition_map(a.at), chunk, left, &n, &zero, &a.missing);
+		while (again(d, &a, &rc));
 		if (rc == 0 && at > start && zero != was_zero) {
 			rc = fn(arg, start, at - start, was_zero ? EXTENT_HOLE : EXTENT_DATA);
 			start = at;
@@ -197,6 +223,20 @@ static void pdisk_prefetch(struct blockdev *bd, uint64_t off, uint64_t len)
 	fetch_range_ahead((struct pdisk *)bd, off, off + len);
 }
 
+/* n chunks of one leaf. */
+static int warm_step(struct pdisk *d, uint64_t chunk, size_t n, struct map_entry *e, bool count, uint64_t *bytes)
+{
+	struct attempt a = attempt_begin(d);
+	int rc;
+
+	do {
+		rc = entries(&a, chunk, n, e);
+		if (rc == 0)
+			rc = warm_chunks(d->st, d->pool, e, n, count, bytes);
+	} while (again(d, &a, &rc));
+	return rc;
+}
+
 /* A leaf's chunks at a time; its page comes near by being read. */
 static int pdisk_warm(struct blockdev *bd, uint64_t off, uint64_t len, bool count, uint64_t *bytes)
 {
@@ -209,9 +249,7 @@ static int pdisk_warm(struct blockdev *bd, uint64_t off, uint64_t len, bool coun
 		size_t n = MAP_FANOUT - chunk % MAP_FANOUT;
 
 		n = n < end - chunk ? n : (size_t)(end - chunk);
-		rc = entries(d, chunk, n, e);
-		if (rc == 0)
-			rc = warm_chunks(d->st, d->pool, e, n, count, bytes);
+		rc = warm_step(d, chunk, n, e, count, bytes);
 		for (size_t i = 0; rc == 0 && !count && d->watch && i < n; i++)
 			if (e[i].ref.kind != CHUNK_ZERO)
 				disk_watch_fetched(d->watch, chunk + i);
@@ -227,9 +265,7 @@ static void pdisk_free(struct blockdev *bd)
 	if (d->pool)
 		fetch_pool_cancel(d->pool, d);
 	fetcher_free(d->fetcher);
-	map_reader_free(d->map);
-	free(d->opening);
-	free(d->zeros);
+	point_map_free(d->map);
 	free(d);
 }
 
@@ -241,60 +277,46 @@ static const struct blockdev_ops pdisk_ops = {
 void point_disk_opening(struct blockdev *point_disk)
 {
 	struct pdisk *d = (struct pdisk *)point_disk;
-	size_t max = OPENING_MAX / d->chunk, n = d->n_opening < max ? d->n_opening : max;
+	size_t max = OPENING_MAX / d->chunk, n;
+	const struct opening_row *opening = point_edition_opening(point_map_now(d->map), &n);
+
+	n = n < max ? n : max;
 	AUTO(free) struct map_entry *e = n ? malloc(n * sizeof(*e)) : NULL;
 	AUTO(free) struct chunk **k = n ? malloc(n * sizeof(*k)) : NULL;
 
 	if (!e || !k)
 		return;
 	for (size_t i = 0; i < n; i++)
-		e[i] = d->opening[i].entry;
+		e[i] = opening[i].entry;
 	if (fetch_chunks(d->fetcher, e, n, k) == 0)
 		for (size_t i = 0; i < n; i++)
 			chunk_put(k[i]);
 }
 
-static int keep_opening(struct pdisk *p, const struct point_disk *d)
-{
-	p->opening = calloc(d->n_opening + 1, sizeof(*p->opening));
-	p->zeros = calloc(d->n_opening_zeros + 1, sizeof(*p->zeros));
-	if (!p->opening || !p->zeros)
-		return -ENOMEM;
-	p->n_opening = d->n_opening;
-	p->n_zeros = d->n_opening_zeros;
-	if (d->n_opening)
-		memcpy(p->opening, d->opening, d->n_opening * sizeof(*p->opening));
-	if (d->n_opening_zeros)
-		memcpy(p->zeros, d->opening_zeros, d->n_opening_zeros * sizeof(*p->zeros));
-	return 0;
-}
-
-struct blockdev *point_disk_new(struct vault *v, const char *vm_id, const struct point_disk *d,
+struct blockdev *point_disk_new(struct vault *v, const struct point *of, const struct point_disk *d,
 				struct chunk_cache *cache, struct error *err)
 {
 	AUTO(blockdev_unref) struct blockdev *bd = NULL;
-	const struct key_ring *ring = vault_ring(v);
-	struct pdisk *p;
+	struct pdisk *p = calloc(1, sizeof(*p));
 
-	(void)vm_id;
-	if (!ring)
-		return error_null(err, ENOKEY, "disk %s can only be read with the vault's key", d->name);
-	p = calloc(1, sizeof(*p));
 	if (!p)
 		return error_null(err, ENOMEM, "out of memory");
 	blockdev_init(&p->bd, &pdisk_ops, NULL, d->size);
 	bd = &p->bd;
 	bd->align = d->chunk_size;
 	bd->far = true;
-	if (keep_opening(p, d) < 0)
-		return error_null(err, ENOMEM, "out of memory");
 	p->chunk = d->chunk_size;
 	p->cache = cache;
 	p->pool = chunk_cache_pool(cache);
 	p->st = vault_store(v);
-	p->map = map_reader_new(vault_store(v), ring, d, err);
-	p->fetcher = p->map ? fetcher_new(vault_store(v), ring, cache, d->chunk_size, err) : NULL;
+	p->map = point_map_new(v, of, d, err);
+	p->fetcher = p->map ? fetcher_new(vault_store(v), vault_ring(v), cache, d->chunk_size, err) : NULL;
 	return p->fetcher ? TAKE(bd) : NULL;
+}
+
+void point_disk_record(struct blockdev *point_disk, point_record_fn *fn, void *arg)
+{
+	point_map_record(((struct pdisk *)point_disk)->map, fn, arg);
 }
 
 void point_disk_watch(struct blockdev *point_disk, struct disk_watch *w)
@@ -309,7 +331,7 @@ bool point_disk_near(struct blockdev *point_disk, uint64_t chunk)
 	struct map_entry e;
 	char name[160];
 
-	if (!map_reader_entry_now(d->map, chunk, &e) || e.ref.kind == CHUNK_ZERO)
+	if (!map_reader_entry_now(map_now(d), chunk, &e) || e.ref.kind == CHUNK_ZERO)
 		return false;
 	segment_name(e.ref.segment, name, sizeof(name));
 	return chunk_cache_has(d->cache, &e.ref) || store_near(d->st, name, e.ref.off, e.ref.len);
@@ -321,7 +343,7 @@ static void page_run(struct fetch_job *j)
 	struct ahead_job *a = (struct ahead_job *)j;
 	struct map_entry e;
 
-	map_reader_entries(a->d->map, a->chunk, 1, &e, NULL);
+	map_reader_entries(map_now(a->d), a->chunk, 1, &e, NULL);
 	free(a);
 }
 
@@ -356,7 +378,8 @@ static bool was_read(const struct pdisk *d, uint64_t chunk)
 /* The next entries, up to max; what was read meanwhile is left out. */
 static size_t expected_entries(struct expected *x, size_t max)
 {
-	uint64_t chunks = map_reader_chunks(x->d->map), leaf = UINT64_MAX;
+	uint64_t chunks = map_reader_chunks(map_now(x->d)), leaf = UINT64_MAX;
+	struct attempt a = attempt_begin(x->d);
 	size_t got = 0, k = 0;
 
 	for (size_t r = x->i; r < x->n && k < max; k += x->row[r++].n)
@@ -367,7 +390,7 @@ static size_t expected_entries(struct expected *x, size_t max)
 	while (x->i < x->n && got < max) {
 		uint64_t chunk = x->row[x->i].chunk + x->at;
 
-		if (chunk < chunks && !was_read(x->d, chunk) && entries(x->d, chunk, 1, &x->e[got]) == 0) {
+		if (chunk < chunks && !was_read(x->d, chunk) && entries(&a, chunk, 1, &x->e[got]) == 0) {
 			watch_fetches(x->d, chunk, &x->e[got], 1);
 			x->number[got++] = chunk;
 		}

@@ -10,7 +10,7 @@ static struct disk *open_other(void *arg, size_t i, struct error *err)
 {
 	const struct point_family *f = arg;
 	const struct point_disk *d = other(f, i);
-	struct blockdev *bd = point_disk_new(f->vault, f->point->vm_id, d, f->cache, err);
+	struct blockdev *bd = point_disk_new(f->vault, f->point, d, f->cache, err);
 	struct disk_options options = f->options;
 	char label[POINT_LABEL_BYTES];
 

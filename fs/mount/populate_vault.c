@@ -13,7 +13,6 @@
 #include "fs/vault/capsule.h"
 #include "fs/vault/item.h"
 
-
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -71,7 +70,9 @@ static struct blockdev *stored_bytes(struct shown_disk *s, struct error *err)
 
 	pthread_mutex_lock(&s->lock);
 	if (!s->stored) {
-		s->stored = point_disk_new(view->vault, p->vm_id, &p->disk[s->index], view->cache, err);
+		s->stored = point_disk_new(view->vault, p, &p->disk[s->index], view->cache, err);
+		if (s->stored)
+			point_disk_record(s->stored, readers_record, s->at->whole->readers);
 		if (s->stored && watch(s, err) < 0) {
 			blockdev_unref(s->stored);
 			s->stored = NULL;
@@ -205,9 +206,8 @@ static int add_disk(struct node *folder, struct shown_point *p, size_t i, struct
 {
 	const struct point_disk *d = &p->point->disk[i];
 	struct shown_disk *s = calloc(1, sizeof(*s));
-	struct node *n;
-
 	struct blockdev *bd;
+	struct node *n;
 
 	if (!s)
 		return error_set(err, ENOMEM, "out of memory");

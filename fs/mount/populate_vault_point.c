@@ -18,27 +18,33 @@ static bool is_newest(const struct shown_point *p)
 }
 
 /* R1, then R2: a mark that came before our record is seen here. */
-int shown_point_read(struct shown_point *p, struct error *err)
+static int read_by(struct shown_point *p, const struct point_name *name, struct error *err)
 {
 	struct vault *v = p->whole->view.vault;
-	char mark[64];
-	struct object o;
-	int rc = readers_add(p->whole->readers, p->name->object, err);
+	int rc = readers_add(p->whole->readers, name->object, err);
 
 	if (rc < 0)
 		return rc;
-	snprintf(mark, sizeof(mark), "exp/%s", strrchr(p->name->object, '/') + 1);
-	store_expect(vault_store(v), EXPECT_GET, p->name->object);
-	rc = store_stat(vault_store(v), mark, &o, NULL);
-	if (rc == 0)
-		rc = error_set(err, ESTALE, "the recovery point %s has expired", p->name->id);
-	else if (rc != -ENOENT)
-		error_set(err, -rc, "%s", strerror(-rc));
-	else
-		rc = point_read(v, p->name, &p->point, err);
+	store_expect(vault_store(v), EXPECT_GET, name->object);
+	rc = point_read_unmarked(v, name, &p->point, err);
 	if (rc < 0)
 		store_expect(vault_store(v), EXPECT_NOTHING, NULL);
-	else if (p->whole->view.seen)
+	return rc;
+}
+
+/* Since the list was made a compact may have written the point anew. */
+int shown_point_read(struct shown_point *p, struct error *err)
+{
+	struct vault *v = p->whole->view.vault;
+	struct point_name newer;
+	int rc = read_by(p, p->name, err);
+
+	if (rc == -ESTALE) {
+		error_clear(err);
+		rc = point_newest(v, p->name->object, &newer, err);
+		rc = rc < 0 ? rc : read_by(p, &newer, err);
+	}
+	if (rc == 0 && p->whole->view.seen)
 		p->whole->view.seen(v, p->point, is_newest(p));
 	return rc;
 }

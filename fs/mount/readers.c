@@ -97,6 +97,11 @@ int readers_add(struct readers *r, const char *point_object, struct error *err)
 	return rc;
 }
 
+int readers_record(void *readers, const char *point_object, struct error *err)
+{
+	return readers_add(readers, point_object, err);
+}
+
 void readers_free(struct readers *r)
 {
 	if (!r)

@@ -16,6 +16,7 @@ void readers_free(struct readers *r);
 /* A record for the manifest of that name.  A store that takes no objects is
  * no failure: it is told in the log once. */
 int readers_add(struct readers *r, const char *point_object, struct error *err);
+int readers_record(void *readers, const char *point_object, struct error *err);	/* as a point_record_fn */
 
 DEFINE_CLEANUP(struct readers *, readers_free);
 

@@ -145,6 +145,9 @@ static int explain(struct run *run, int rc, uint64_t at, const char *verb, struc
 	} else if (run->reading && rc == -EBADMSG) {
 		error_set(err, EBADMSG, "the recovery point is damaged%s", where);
 		error_next(err, "`adebackup verify` tells what else is; restore an older point.");
+	} else if (run->reading && rc == -ESTALE) {
+		error_set(err, ENOENT, "the recovery point has gone from the vault%s: it has expired, or was deleted", where);
+		error_next(err, "Restore another point; `adebackup list` shows what there is.");
 	} else if (run->reading) {
 		error_set(err, -rc, "the vault cannot be read%s: %s", where, strerror(-rc));
 		error_next(err, "When the store is there again, the same command with --resume goes on.");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/fetch_private.h"
+#include "crypto/bytes.h"
 #include "fs/util/log.h"
 
 #include <errno.h>
@@ -86,6 +87,22 @@ void fetch_log_fault(struct fetcher *f, const struct chunk_ref *ref, const char 
 	atomic_fetch_add(&f->logged, 1);
 	segment_name(ref->segment, name, sizeof(name));
 	log_error("%s: chunk at %u: %s", name, ref->off, text);
+}
+
+void fetch_note_missing(struct fetcher *f, const uint8_t *segment)
+{
+	pthread_mutex_lock(&f->lock);
+	memcpy(f->missing, segment, SEGMENT_ID_BYTES);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void fetcher_missing(struct fetcher *f, char *name, size_t size)
+{
+	name[0] = '\0';
+	pthread_mutex_lock(&f->lock);
+	if (!is_zero(f->missing, SEGMENT_ID_BYTES))
+		segment_name(f->missing, name, size);
+	pthread_mutex_unlock(&f->lock);
 }
 
 static void claim_run(struct fetcher *f, const struct run *r, struct load *l)

@@ -129,15 +129,15 @@ int load_get(struct load *l)
 	rc = store_read(l->f->st, name, l->from, l->to - l->from, &l->sink, &got, &err);
 	free(l->sealed);
 	if (rc == -ENOENT)
-		rc = error_set(&err, EBADMSG, "the segment is missing");
-	if (rc < 0)
+		fetch_note_missing(l->f, l->want[0]->ref->segment);
+	else if (rc < 0)
 		fetch_log_fault(l->f, l->want[0]->ref, err.text);
 	return rc;
 }
 
 static int finish(struct load *l, size_t i, int rc)
 {
-	if (rc < 0)
+	if (rc < 0 && rc != -ENOENT)		/* ENOENT: a base's segment is missing */
 		fetch_log_fault(l->f, l->want[i]->ref, rc == -EBADMSG ? "damaged" : strerror(-rc));
 	return publish(l, i, rc);
 }

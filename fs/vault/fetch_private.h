@@ -19,7 +19,8 @@ struct fetcher {
 	struct segment_keys *keys;
 	uint32_t chunk_size;
 	_Atomic unsigned logged;
-	pthread_mutex_t lock;		/* guards opener, of */
+	pthread_mutex_t lock;		/* guards all below */
+	uint8_t missing[SEGMENT_ID_BYTES];	/* the segment that was found missing last */
 	struct chunk_opener *opener[OPENERS];
 	uint8_t of[OPENERS][SEGMENT_ID_BYTES];
 	unsigned n_openers;
@@ -30,6 +31,7 @@ struct chunk_opener *fetch_take_opener(struct fetcher *f, const uint8_t *segment
 void fetch_give_opener(struct fetcher *f, struct chunk_opener *o, const uint8_t *segment);
 
 void fetch_log_fault(struct fetcher *f, const struct chunk_ref *ref, const char *text);
+void fetch_note_missing(struct fetcher *f, const uint8_t *segment);
 
 /* Held: from the cache, from the thread that fetches it, or fetched here, alone. */
 int fetch_hold_one(struct fetcher *f, const struct want *w, struct chunk **out);

@@ -108,7 +108,7 @@ static int get_sealed(struct store *st, const struct chunk_ref *ref, uint8_t *se
 	segment_name(ref->segment, name, sizeof(name));
 	rc = store_get(st, name, ref->off, sealed, ref->len, &got, err);
 	if (rc == -ENOENT)
-		return error_set(err, EBADMSG, "a segment with a page of the map is missing");
+		return error_set(err, ENOENT, "a segment with a page of the map is missing");
 	return rc == 0 && got != ref->len ? error_set(err, EBADMSG, "a segment ends before a page of the map does") : rc;
 }
 
@@ -120,6 +120,8 @@ int map_keep_top(struct store *st, struct point_disk *d, struct error *err)
 	if (!d->has_top)
 		return 0;
 	rc = sealed ? get_sealed(st, &d->top, sealed, err) : error_set(err, ENOMEM, "out of memory");
+	if (rc == -ENOENT)
+		rc = error_set(err, EBADMSG, "a segment with a page of the map has gone again");
 	if (rc < 0)
 		return rc;
 	free(d->top_page);
@@ -385,7 +387,7 @@ static int walk_page(struct map_reader *m, const struct chunk_ref *ref, unsigned
 	if (rc <= 0)
 		return rc;
 	rc = load_page(m, ref, level, first, &p, NULL);
-	rc = fn(arg, ref, level, first, p, rc);
+	rc = fn(arg, ref, level, first, p, rc == -ENOENT ? -EBADMSG : rc);
 	for (unsigned i = 0; p && level && rc >= 0 && i < map_page_entries(p); i++) {
 		struct map_entry e;
 

@@ -7,8 +7,9 @@
  * followed, so holes cost nothing.  A top page that the manifest holds is not
  * fetched.
  *
- * Any number of threads.  Errors: -EBADMSG (a page is damaged, cut or
- * missing), what the store answers, -ENOMEM; each with words.
+ * Any number of threads.  Errors: -EBADMSG (a page is damaged or cut), -ENOENT
+ * (its segment is missing: damage, unless the point has a newer manifest; see
+ * point_map.h), what the store answers, -ENOMEM; each with words.
  */
 #ifndef ADE_FS_VAULT_MAP_READER_H
 #define ADE_FS_VAULT_MAP_READER_H
@@ -47,7 +48,7 @@ int map_reader_run(struct map_reader *m, uint64_t chunk, uint64_t max, uint64_t 
 /* Every page of the map, parents first, past the cache: where it lies, its
  * level, the first chunk below it.  page NULL, rc 1: not read yet; 0 passes it
  * over with all below, 1 reads it.  Then the page, or NULL and why it cannot
- * be read (what is below is not visited then).  Negative stops the walk. */
+ * be read (a missing one is -EBADMSG here; what is below is not visited then).  Negative stops the walk. */
 typedef int map_page_fn(void *arg, const struct chunk_ref *ref, unsigned level, uint64_t first,
 			const struct map_page *page, int rc);
 int map_reader_walk(struct map_reader *m, map_page_fn *fn, void *arg);

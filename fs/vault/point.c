@@ -291,6 +291,26 @@ int point_list_latest(struct vault *v, const char *vm_id, struct point_name **li
 	return *list ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
+int point_newest(struct vault *v, const char *object, struct point_name *out, struct error *err)
+{
+	__attribute__((cleanup(listing_clear))) struct listing l = { .store = vault_store(v), .few = true, .err = err };
+	char folder[192];
+	int rc;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(object, '/') + 1 - object), object);
+	rc = store_list(l.store, folder, add_name, &l, err);
+	if (rc < 0)
+		return rc;
+	if (!l.n) {
+		rc = error_set(err, ESTALE, "the recovery point is no longer in the vault: it has expired, or was deleted");
+		error_next(err, "Choose another one; `adebackup list` shows what there is.");
+		return rc;
+	}
+	qsort(l.all, l.n, sizeof(*l.all), compare_named);
+	*out = l.all[0].name;
+	return 0;
+}
+
 /* -ENOENT, -EINVAL (several), or the index. */
 static int choose(const struct point_name *list, size_t n, const char *which)
 {
@@ -383,6 +403,25 @@ int point_read(struct vault *v, const struct point_name *name, struct point **ou
 	}
 	*out = TAKE(p);
 	return 0;
+}
+
+int point_read_unmarked(struct vault *v, const struct point_name *name, struct point **out, struct error *err)
+{
+	char mark[64];
+	struct object o;
+	int rc;
+
+	snprintf(mark, sizeof(mark), "exp/%.40s", strrchr(name->object, '/') + 1);
+	rc = store_stat(vault_store(v), mark, &o, err);
+	if (rc == 0) {
+		rc = error_set(err, ESTALE, "the recovery point has expired");
+		error_object(err, "%s", name->object);
+		return rc;
+	}
+	if (rc != -ENOENT)
+		return rc;
+	error_clear(err);
+	return point_read(v, name, out, err);
 }
 
 int point_put(struct vault *v, const struct point *p, char *sha256_text, struct error *err)

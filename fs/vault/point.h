@@ -113,6 +113,11 @@ int point_find(struct vault *v, const char *vm_name, const char *which, struct p
 	       struct error *err);
 /* -ESTALE: gone, or ended by a tombstone, since the list was made. */
 int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err);
+/* R2, once the reader's record is put: -ESTALE also when this manifest is leaving. */
+int point_read_unmarked(struct vault *v, const struct point_name *name, struct point **out, struct error *err);
+/* R3: the newest manifest of the point that the one of that object name is, or was, of.
+ * out->folder does not tell twins apart.  -ESTALE with words: the point has gone. */
+int point_newest(struct vault *v, const char *object, struct point_name *out, struct error *err);
 /* Seal and put, as the commit.  -EEXIST: a tombstone (or a manifest) is there.
  * sha256_text (65 bytes, may be NULL): of the stored bytes. */
 int point_put(struct vault *v, const struct point *p, char *sha256_text, struct error *err);

@@ -109,6 +109,8 @@ static int fetch_and_name(struct walk *w, const struct map_entry *e)
 	struct chunk *k = NULL;
 	int rc = fetch_chunks(w->fetcher, e, 1, &k);
 
+	if (rc == -ENOENT)
+		rc = -EBADMSG;
 	if (rc == 0)
 		rc = hmac_once(w->names, chunk_bytes(k), w->disk->chunk_size, sum);
 	if (rc == 0 && memcmp(sum, e->ref.name, CHUNK_NAME_BYTES))

@@ -60,7 +60,7 @@ static void job_run(struct fetch_job *job)
 	rc = store_warm(w->st, name, j->off, len, NULL);
 	fetch_pool_answered(w->pool);
 	fetch_pool_end(w->pool, len);
-	job_end(j, rc == -ENOENT ? -EBADMSG : rc, rc < 0 ? 0 : len);
+	job_end(j, rc, rc < 0 ? 0 : len);
 }
 
 static void job_drop(struct fetch_job *job)

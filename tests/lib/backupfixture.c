@@ -108,7 +108,7 @@ static void compare_disk(struct vault *v, const struct point *p, size_t k, const
 
 	assert_non_null(pd);
 	assert_int_equal(pd->size, size);
-	bd = point_disk_new(v, p->vm_id, pd, cache, &err);
+	bd = point_disk_new(v, p, pd, cache, &err);
 	if (!bd)
 		fail_msg("%s", err.text);
 	for (size_t off = 0; off < size; off += 1u << 20) {

@@ -117,6 +117,26 @@ void written_release(struct written *w)
 	free(w->entry);
 }
 
+const struct point written_nowhere = { .vm_id = WRITTEN_VM_ID };
+
+struct point *write_point(struct vault *v, const struct point_disk *d, uint8_t session)
+{
+	struct point *p = point_new();
+	struct point_disk *copy = p ? point_add_disk(p) : NULL;
+
+	MUST(copy);
+	*copy = *d;
+	snprintf(p->vm, sizeof(p->vm), "web1");
+	snprintf(p->vm_id, sizeof(p->vm_id), WRITTEN_VM_ID);
+	snprintf(p->id, sizeof(p->id), "fedcba9876543210");
+	memset(p->session, session, sizeof(p->session));
+	p->time = p->store_time = 1795140000;
+	p->number = 1;
+	memset(p->refs_sha256, 'a', 64);
+	MUST(point_put(v, p, NULL, NULL) == 0);
+	return p;
+}
+
 /* One page of level over number[0 .. n), which all lie below it. */
 static void write_page(struct out *o, const uint8_t *key, uint32_t chunk_size, unsigned level,
 		       uint64_t first, const uint64_t *number, const struct map_entry *entry, size_t n,

@@ -29,6 +29,11 @@ void write_disk(struct vault *v, const uint8_t *data, uint64_t size, uint32_t ch
 		const struct written *parent, struct written *out);
 void written_release(struct written *w);
 
+extern const struct point written_nowhere;	/* a point of that VM that has no manifest */
+/* Put a manifest, always of the same point, whose one disk is d (no parts of it
+ * are owned); session: which of its manifests. */
+struct point *write_point(struct vault *v, const struct point_disk *d, uint8_t session);
+
 /* Pages over n entries at ascending chunk numbers; *top is the top page. */
 void write_map(struct vault *v, uint64_t chunks, uint32_t chunk_size, const uint64_t *number,
 	       const struct map_entry *entry, size_t n, struct chunk_ref *top);

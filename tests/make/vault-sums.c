@@ -14,7 +14,7 @@ static int print_disk(struct vault *v, const char *object, const struct point *p
 		      struct chunk_cache *cache, struct error *err)
 {
 	static uint8_t buf[1 << 20], sum[SHA256_BYTES];
-	AUTO(blockdev_unref) struct blockdev *bd = point_disk_new(v, p->vm_id, d, cache, err);
+	AUTO(blockdev_unref) struct blockdev *bd = point_disk_new(v, p, d, cache, err);
 	AUTO(sha256_free) struct sha256 *h = sha256_new();
 	char text[2 * SHA256_BYTES + 1];
 	int rc = bd && h ? 0 : -1;

@@ -59,7 +59,7 @@ static void read_on(struct blockdev *bd, const uint8_t *want, uint64_t size)
 static double fill_of_line(struct vault *v, struct slowstore *slow, const struct written *w, uint64_t stored, double *more)
 {
 	AUTO(chunk_cache_free) struct chunk_cache *cache = chunk_cache_new(0, NULL);
-	AUTO(blockdev_unref) struct blockdev *bd = point_disk_new(v, WRITTEN_VM_ID, &w->disk, cache, NULL);
+	AUTO(blockdev_unref) struct blockdev *bd = point_disk_new(v, &written_nowhere, &w->disk, cache, NULL);
 	struct slow_count c;
 	double begin = now(), full;
 

@@ -125,7 +125,7 @@ struct world {
 static void open_disk(struct world *w)
 {
 	w->cache = chunk_cache_new(0, NULL);
-	w->disk = point_disk_new(w->vault, WRITTEN_VM_ID, &w->w.disk, w->cache, NULL);
+	w->disk = point_disk_new(w->vault, &written_nowhere, &w->w.disk, w->cache, NULL);
 	assert_non_null(w->disk);
 }
 

@@ -60,7 +60,7 @@ static void a_long_trace_is_followed_as_it_is_read(void **state)
 	(void)state;
 	test_random_fill(&r, data, SIZE);
 	write_disk(v, data, SIZE, CHUNK, NULL, &w);
-	f.disk = point_disk_new(v, WRITTEN_VM_ID, &w.disk, cache, NULL);
+	f.disk = point_disk_new(v, &written_nowhere, &w.disk, cache, NULL);
 	watch = disk_watch_new("one", "os", SIZE, CHUNK, NULL, NULL);
 	point_disk_watch(f.disk, watch);
 	slowstore_reset(slow);
@@ -98,7 +98,7 @@ static void who_stops_does_not_wait(void **state)
 	(void)state;
 	test_random_fill(&r, data, SIZE);
 	write_disk(v, data, SIZE, CHUNK, NULL, &w);
-	f.disk = point_disk_new(v, WRITTEN_VM_ID, &w.disk, cache, NULL);
+	f.disk = point_disk_new(v, &written_nowhere, &w.disk, cache, NULL);
 	point_disk_watch(f.disk, watch);
 	assert_int_equal(pthread_create(&thread, NULL, follow, &f), 0);
 	pause_ms(200);

@@ -21,7 +21,8 @@
 struct spy {
 	struct store st;
 	struct store *lower;
-	_Atomic unsigned gets;
+	_Atomic unsigned gets, lists;
+	_Atomic int list_fault;		/* what every list answers, or 0 */
 	_Atomic int fault;		/* what every get of a segment answers, or 0 */
 	_Atomic unsigned flip;		/* one bit of every … th get of a segment; 0: none */
 	_Atomic unsigned flipped;
@@ -53,7 +54,10 @@ static int spy_stat(struct store *st, const char *n, struct object *o, struct er
 }
 static int spy_list(struct store *st, const char *p, object_fn *fn, void *a, struct error *e)
 {
-	return store_list(((struct spy *)st)->lower, p, fn, a, e);
+	struct spy *s = (struct spy *)st;
+
+	atomic_fetch_add(&s->lists, 1);
+	return s->list_fault ? error_set(e, s->list_fault, "injected") : store_list(s->lower, p, fn, a, e);
 }
 static int spy_remove(struct store *st, const char *n, struct error *e)
 {
@@ -157,6 +161,15 @@ static void *read_at_random(void *arg)
 	return NULL;
 }
 
+/* A disk that nobody looks for a newer manifest of. */
+static struct blockdev *open_disk(struct vault *v, const struct written *w, struct chunk_cache *cache)
+{
+	struct blockdev *bd = point_disk_new(v, &written_nowhere, &w->disk, cache, NULL);
+
+	assert_non_null(bd);
+	return bd;
+}
+
 static void run_readers(struct vault *v, struct generations *g, struct chunk_cache *cache, uint64_t seed,
 			int reads, unsigned *failed)
 {
@@ -165,7 +178,7 @@ static void run_readers(struct vault *v, struct generations *g, struct chunk_cac
 	pthread_t t[6];
 
 	for (int i = 0; i < 3; i++)
-		assert_non_null(bd[i] = point_disk_new(v, WRITTEN_VM_ID, &g->w[i].disk, cache, NULL));
+		bd[i] = open_disk(v, &g->w[i], cache);
 	for (int i = 0; i < 6; i++) {
 		a[i] = (struct reader){ bd[i % 3], g->w[i % 3].data, seed + (uint64_t)i, reads, 0, 0 };
 		assert_int_equal(pthread_create(&t[i], NULL, read_at_random, &a[i]), 0);
@@ -234,6 +247,7 @@ static void one_missing_segment_hurts_its_chunks_alone(void **state)
 	AUTO(vault_free) struct vault *v = test_vault(store_mem());
 	AUTO(chunk_cache_free) struct chunk_cache *cache = chunk_cache_new(0, NULL);
 	AUTO(blockdev_unref) struct blockdev *bd = NULL;
+	AUTO(point_free) struct point *p = NULL;
 	struct generations g;
 	uint8_t buf[512];
 	char name[160];
@@ -241,7 +255,8 @@ static void one_missing_segment_hurts_its_chunks_alone(void **state)
 
 	(void)state;
 	write_generations(v, &r, 64 << 10, &g);
-	bd = point_disk_new(v, WRITTEN_VM_ID, &g.w[1].disk, cache, NULL);
+	p = write_point(v, &g.w[1].disk, 1);
+	bd = point_disk_new(v, p, &p->disk[0], cache, NULL);
 	for (uint64_t i = 0; i < g.w[1].chunks; i++)
 		if (memcmp(&g.w[1].entry[i], &g.w[0].entry[i], sizeof(g.w[1].entry[i])) &&
 		    g.w[1].entry[i].ref.kind)
@@ -292,7 +307,7 @@ static void holes_cost_nothing(void **state)
 	one.disk.size = chunks * 65536;
 	one.disk.levels = map_levels(chunks);
 	assert_int_equal(one.disk.levels, 3);
-	bd = point_disk_new(v, WRITTEN_VM_ID, &one.disk, cache, NULL);
+	bd = open_disk(v, &one, cache);
 	s->gets = 0;
 	assert_int_equal(blockdev_extents(bd, 0, bd->size, collect, sum), 0);
 	assert_int_equal(sum[EXTENT_DATA], 3 * 65536);
@@ -336,7 +351,7 @@ static void a_cold_chunk_is_fetched_once_and_reading_on_in_few_requests(void **s
 	(void)state;
 	test_random_fill(&r, data, SIZE);
 	write_disk(v, data, SIZE, 65536, NULL, &w);
-	bd = point_disk_new(v, WRITTEN_VM_ID, &w.disk, cache, NULL);
+	bd = open_disk(v, &w, cache);
 	pthread_barrier_init(&gate, NULL, 8);
 	a = (struct at_once){ bd, &gate };
 	s->gets = 0;
@@ -351,7 +366,7 @@ static void a_cold_chunk_is_fetched_once_and_reading_on_in_few_requests(void **s
 	assert_memory_equal(buf, data, SIZE);
 	assert_in_range(s->gets, 4, 30);	/* of 138 chunks */
 	blockdev_unref(bd);
-	bd = point_disk_new(v, WRITTEN_VM_ID, &w.disk, small, NULL);
+	bd = open_disk(v, &w, small);
 	for (size_t at = 0; at < SIZE; at += 65536)
 		assert_int_equal(blockdev_pread(bd, buf + at, SIZE - at < 65536 ? SIZE - at : 65536, at), 0);
 	assert_memory_equal(buf, data, SIZE);

@@ -109,7 +109,7 @@ static void put_point(struct vault *v, const struct point_disk *disk)
 	memset(p->previous_sha256, 0, sizeof(p->previous_sha256));
 	p->time = p->store_time = 1793000000;
 	p->number = 1;
-	assert_non_null(source.source = point_disk_new(v, p->vm_id, d, cache, NULL));
+	assert_non_null(source.source = point_disk_new(v, p, d, cache, NULL));
 	if (proof_make(&k, v, p, &err) < 0 || map_keep_top(vault_store(v), d, &err) < 0 || point_put(v, p, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(p->proof_words, "nothing is encrypted; seen: ext4");

@@ -113,7 +113,7 @@ static int verify_disk(struct keys_point *p, const struct point_disk *d, struct 
 {
 	char label[POINT_LABEL_BYTES];
 	struct disk_options opts = { .partial = true, .audit = p->audit, .label = label };
-	struct blockdev *bd = point_disk_new(p->vault, p->point->vm_id, d, cache, err);
+	struct blockdev *bd = point_disk_new(p->vault, p->point, d, cache, err);
 
 	point_disk_label(p->point, d, label);
 	AUTO(disk_unref) struct disk *disk = bd ? disk_open(bd, d->vhd, p->keys, &opts, err) : NULL;

@@ -116,7 +116,7 @@ static int open_point(struct job *j, struct error *err)
 	opts.audit = j->audit = audit_from_options(o, err);
 	j->opening.keys = j->audit ? point_keyring(j->vault, j->point, o, j->in->report, j->audit, err) : NULL;
 	j->cache = j->opening.keys ? chunk_cache_new(0, err) : NULL;
-	bd = j->cache ? point_disk_new(j->vault, j->point->vm_id, d, j->cache, err) : NULL;
+	bd = j->cache ? point_disk_new(j->vault, j->point, d, j->cache, err) : NULL;
 	if (bd)
 		opts.family = point_family(&family, j->vault, j->point, d, j->cache, j->opening.keys, &opts);
 	j->opening.disk = bd ? disk_open(bd, d->vhd, j->opening.keys, &opts, err) : NULL;

@@ -101,7 +101,7 @@ static struct disk *open_disk(struct job *j, const struct point_disk *d, struct 
 		.audit = j->audit, .label = label,
 	};
 	struct point_family family;
-	struct blockdev *bd = point_disk_new(j->vault, j->point->vm_id, d, j->cache, err);
+	struct blockdev *bd = point_disk_new(j->vault, j->point, d, j->cache, err);
 
 	point_disk_label(j->point, d, label);
 	opts.family = point_family(&family, j->vault, j->point, d, j->cache, j->keys, &opts);

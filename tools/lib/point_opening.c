@@ -25,18 +25,6 @@ const char *point_operand_split(const char *text, char *vm, size_t size)
 	return at && at[1] ? at + 1 : "latest";
 }
 
-/* A mark that came before our record is seen here. */
-static int read_unmarked(struct vault *v, const struct point_name *name, struct point **out, struct error *err)
-{
-	char mark[64];
-	struct object o;
-
-	snprintf(mark, sizeof(mark), "exp/%.40s", strrchr(name->object, '/') + 1);
-	if (store_stat(vault_store(v), mark, &o, NULL) == 0)
-		return error_set(err, ESTALE, "the recovery point has expired");
-	return point_read(v, name, out, err);
-}
-
 /* No restore, no look, until somebody takes the VM back. */
 static int refuse_deleted(struct vault *v, const char *vm, const char *vm_id, struct error *err)
 {
@@ -70,7 +58,7 @@ struct point *point_from_operand(struct vault *v, const char *text, struct vault
 		if (rc < 0)
 			break;
 		*reader = vault_reader_begin(v, name.object, NULL);
-		rc = read_unmarked(v, &name, &p, err);
+		rc = point_read_unmarked(v, &name, &p, err);
 	}
 	if (rc < 0 && !err->object[0])
 		error_object(err, "%s", text);
@@ -211,7 +199,7 @@ int point_opening_look(struct point_opening *op, const char *vault, const char *
 	op->audit = d ? audit_from_options(o, err) : NULL;
 	op->keys = op->audit ? point_keyring(op->vault, op->point, o, report, op->audit, err) : NULL;
 	op->cache = op->keys ? chunk_cache_new(0, err) : NULL;
-	bd = op->cache ? point_disk_new(op->vault, op->point->vm_id, d, op->cache, err) : NULL;
+	bd = op->cache ? point_disk_new(op->vault, op->point, d, op->cache, err) : NULL;
 	opts.headers = headers;
 	while (bd && opts.n_headers < 16 && (headers[opts.n_headers] = options_nth(o, OPT_HEADER, opts.n_headers)))
 		opts.n_headers++;
