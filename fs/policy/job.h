@@ -81,6 +81,12 @@ void job_copy_text(char *to, size_t size, const char *from);
  * CANCELLING.  *list is malloc'ed.  0 or -errno with words. */
 int job_list(struct vault *v, const char *vm_id, struct job_record **list, size_t *n, struct error *err);
 
+/* As job_list() of all, but only what tells how things are: jobs under way or of which something was put since
+ * `since`, the newest `least` at any rate; each VM's newest backup, the last verify and the last prune of the
+ * whole vault that worked.  *all: how many jobs there are. */
+int job_list_recent(struct vault *v, int64_t since, size_t least, struct job_record **list, size_t *n, size_t *all,
+		    struct error *err);
+
 /* Put down that the job has died, after seeing to it that its session cannot
  * commit any more; or that its point is there after all.  *j becomes what was
  * put, or what the job said itself meanwhile. */

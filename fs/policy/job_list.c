@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/policy/job_alive.h"
 #include "fs/policy/job_private.h"
+#include "fs/util/parallel.h"
 #include "fs/vault/object.h"
 
 #include <errno.h>
@@ -187,10 +188,48 @@ int job_read(struct vault *v, const struct job_names *given, int64_t now, struct
 	return 0;
 }
 
+struct reading {
+	struct vault *vault;
+	const struct job_listing *listing;
+	const size_t *row;
+	struct job_record *job;
+	int64_t now;
+};
+
+static int read_row(void *arg, size_t i, struct error *err)
+{
+	struct reading *r = arg;
+	int rc = job_read(r->vault, &r->listing->row[r->row[i]], r->now, &r->job[i], err);
+
+	if (rc == 0 && r->job[i].dead)
+		job_tell_dead(&r->job[i], r->now);
+	if (rc == -ENOENT)		/* dropped meanwhile */
+		r->job[i].number = 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int job_read_rows(struct vault *v, const struct job_listing *l, const size_t *row, size_t n, int64_t now,
+		  struct job_record *out, size_t *n_out, struct error *err)
+{
+	struct reading r = { v, l, row, out, now };
+	int rc = parallel_each(n, PARALLEL_READS, read_row, &r, err);
+
+	*n_out = 0;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (!out[i].number)
+			continue;
+		if (i != *n_out)
+			out[*n_out] = out[i];
+		(*n_out)++;
+	}
+	return rc;
+}
+
 int job_list(struct vault *v, const char *vm_id, struct job_record **list, size_t *n, struct error *err)
 {
 	__attribute__((cleanup(job_listing_clear))) struct job_listing l = { .n = 0 };
 	AUTO(free) struct job_record *jobs = NULL;
+	AUTO(free) size_t *all = NULL;
 	char prefix[32] = "job/";
 	int64_t now;
 	int rc = store_now(vault_store(v), &now, err);
@@ -198,20 +237,15 @@ int job_list(struct vault *v, const char *vm_id, struct job_record **list, size_
 	if (vm_id)
 		snprintf(prefix, sizeof(prefix), "job/%s-", vm_id);
 	rc = rc < 0 ? rc : job_listing_take(v, prefix, &l, err);
-	jobs = rc == 0 ? calloc(l.n + 1, sizeof(*jobs)) : NULL;
-	if (rc == 0 && !jobs)
+	if (rc < 0)
+		return rc;
+	jobs = calloc(l.n + 1, sizeof(*jobs));
+	all = calloc(l.n + 1, sizeof(*all));
+	if (!jobs || !all)
 		return error_set(err, ENOMEM, "out of memory");
-	*n = 0;
-	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		rc = job_read(v, &l.row[i], now, &jobs[*n], err);
-		if (rc == 0 && jobs[*n].dead)
-			job_tell_dead(&jobs[*n], now);
-		*n += rc == 0;
-		if (rc == -ENOENT) {		/* dropped meanwhile */
-			error_clear(err);
-			rc = 0;
-		}
-	}
+	for (size_t i = 0; i < l.n; i++)
+		all[i] = i;
+	rc = job_read_rows(v, &l, all, l.n, now, jobs, n, err);
 	*list = rc == 0 ? TAKE(jobs) : NULL;
 	return rc;
 }

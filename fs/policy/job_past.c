@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/policy/job_private.h"
+#include "fs/util/parallel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,25 +58,44 @@ static int read_vm(struct vault *v, const struct job_names *rows, size_t n, int6
 	return 0;
 }
 
+struct reading {
+	struct vault *vault;
+	const struct job_listing *listing;
+	const size_t *first;		/* row of each VM, and one more */
+	struct job_past *past;
+	int64_t now;
+};
+
+static int read_one_vm(void *arg, size_t i, struct error *err)
+{
+	struct reading *r = arg;
+	size_t first = r->first[i];
+
+	return read_vm(r->vault, &r->listing->row[first], r->first[i + 1] - first, r->now, &r->past[i], err);
+}
+
 int job_past_list(struct vault *v, struct job_past **list, size_t *n, struct error *err)
 {
 	__attribute__((cleanup(job_listing_clear))) struct job_listing l = { .n = 0 };
 	AUTO(free) struct job_past *past = NULL;
-	size_t i = 0, k;
-	int64_t now;
-	int rc = store_now(vault_store(v), &now, err);
+	AUTO(free) size_t *first = NULL;
+	struct reading r = { .vault = v, .listing = &l };
+	int rc = store_now(vault_store(v), &r.now, err);
 
 	*n = 0;
 	*list = NULL;
 	rc = rc < 0 ? rc : job_listing_take(v, "job/", &l, err);
-	past = rc == 0 ? calloc(l.n + 1, sizeof(*past)) : NULL;
-	if (rc == 0 && !past)
+	if (rc < 0)
+		return rc;
+	r.past = past = calloc(l.n + 1, sizeof(*past));
+	r.first = first = calloc(l.n + 1, sizeof(*first));
+	if (!past || !first)
 		return error_set(err, ENOMEM, "out of memory");
-	for (; rc == 0 && i < l.n; i = k) {
-		for (k = i + 1; k < l.n && !strcmp(l.row[k].vm_id, l.row[i].vm_id); k++)
-			;
-		rc = read_vm(v, &l.row[i], k - i, now, &past[(*n)++], err);
-	}
+	for (size_t i = 0; i < l.n; i++)
+		if (!i || strcmp(l.row[i - 1].vm_id, l.row[i].vm_id))
+			first[(*n)++] = i;
+	first[*n] = l.n;
+	rc = parallel_each(*n, PARALLEL_READS, read_one_vm, &r, err);
 	*list = rc == 0 ? TAKE(past) : NULL;
 	return rc;
 }

@@ -27,6 +27,10 @@ static inline void job_listing_clear(struct job_listing *l) { free(l->row); }
 /* Read the record that counts, open and dead with it.  -ENOENT: its records have gone. */
 int job_read(struct vault *v, const struct job_names *names, int64_t now, struct job_record *j, struct error *err);
 
+/* Those rows of the listing into out[n], of which *n_out are there still; the dead are told. */
+int job_read_rows(struct vault *v, const struct job_listing *l, const size_t *row, size_t n, int64_t now,
+		  struct job_record *out, size_t *n_out, struct error *err);
+
 /* Of one that died: FAILED, with words. */
 void job_tell_dead(struct job_record *j, int64_t now);
 int job_put_end(struct vault *v, const struct job_record *j, struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/item.h"
 #include "crypto/bytes.h"
+#include "fs/util/parallel.h"
 #include "fs/vault/inventory_private.h"
 #include "fs/vault/numbered.h"
 #include "fs/vault/point_private.h"
@@ -86,6 +87,49 @@ static size_t run_of(const struct numbered *rows, size_t i, size_t n)
 	return k;
 }
 
+struct reading {
+	struct vault *vault;
+	const struct batches *batches;
+	const struct numbered *rows;
+	size_t n_rows;
+	const size_t *first;		/* row of each id */
+	struct item *item;
+	bool *counts;
+};
+
+static int read_one(void *arg, size_t i, struct error *err)
+{
+	struct reading *r = arg;
+	size_t first = r->first[i];
+	int rc = pick(r->vault, r->batches, &r->rows[first], run_of(r->rows, first, r->n_rows), &r->item[i], err);
+
+	r->counts[i] = rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* out[n_rows], zeroed. */
+static int read_all(struct vault *v, const struct batches *b, const struct numbered *rows, size_t n_rows, struct item *out,
+		    size_t *n, struct error *err)
+{
+	AUTO(free) size_t *first = calloc(n_rows + 1, sizeof(*first));
+	AUTO(free) bool *counts = calloc(n_rows + 1, sizeof(*counts));
+	struct reading r = { v, b, rows, n_rows, first, out, counts };
+	size_t ids = 0;
+	int rc;
+
+	if (!first || !counts)
+		return error_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < n_rows; i += run_of(rows, i, n_rows))
+		if (strlen(rows[i].id) == VM_ID_TEXT - 1 && point_hex_text_ok(rows[i].id, VM_ID_TEXT - 1))
+			first[ids++] = i;
+	rc = parallel_each(ids, PARALLEL_READS, read_one, &r, err);
+	*n = rc < 0 ? ids : 0;
+	for (size_t i = 0; i < ids && rc == 0; i++)
+		if (counts[i])
+			out[(*n)++] = out[i];
+	return rc;
+}
+
 /* vm_id NULL: all. */
 static int list(struct vault *v, const char *vm_id, struct item **out, size_t *n, struct error *err)
 {
@@ -100,13 +144,8 @@ static int list(struct vault *v, const char *vm_id, struct item **out, size_t *n
 		rc = numbered_list(v, FOLDER, vm_id, &rows, &n_rows, err);
 	if (rc == 0 && !(*out = calloc(n_rows + 1, sizeof(**out))))
 		rc = error_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0, k; rc >= 0 && i < n_rows; i += k) {
-		k = run_of(rows, i, n_rows);
-		if (strlen(rows[i].id) != VM_ID_TEXT - 1 || !point_hex_text_ok(rows[i].id, VM_ID_TEXT - 1))
-			continue;
-		rc = pick(v, &b, &rows[i], k, &(*out)[*n], err);
-		*n += rc > 0;
-	}
+	if (rc == 0)
+		rc = read_all(v, &b, rows, n_rows, *out, n, err);
 	if (rc < 0) {
 		item_list_free(TAKE(*out), *n);
 		*n = 0;

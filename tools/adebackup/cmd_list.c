@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/util/parallel.h"
 #include "fs/vault/point.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/seen.h"
@@ -7,6 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define BATCH 64u			/* points that are read before they are shown */
 
 struct listing {
 	const struct invocation *in;
@@ -46,34 +49,80 @@ static json_t *point_json(const struct point *p, const char *folder)
 			 p->proof == PROOF_PROVEN ? "proven" : "not proven", "disks", disks);
 }
 
+/* Some of the points, read several at once. */
+struct batch {
+	struct vault *v;
+	const struct point_name *name;
+	struct point *point[BATCH];
+	int rc[BATCH];
+	struct error err[BATCH];
+};
+
+static void batch_free(struct batch *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < BATCH; i++)
+		point_free(b->point[i]);
+	free(b);
+}
+
+DEFINE_CLEANUP(struct batch *, batch_free);
+
+static int read_one(void *arg, size_t i, struct error *err)
+{
+	struct batch *b = arg;
+
+	(void)err;
+	b->rc[i] = point_read(b->v, &b->name[i], &b->point[i], &b->err[i]);
+	return 0;
+}
+
 /* newest: of its VM. */
-static int show(struct listing *l, struct vault *v, const struct point_name *name, bool newest, struct error *err)
+static int show(struct listing *l, struct batch *b, size_t i, bool newest, struct error *err)
 {
 	struct error warning = ERROR_INIT;
-	AUTO(point_free) struct point *p = NULL;
-	int rc = point_read(v, name, &p, err);
+	const struct point *p = b->point[i];
 
-	if (rc == -ESTALE) {		/* gone since the list was made */
-		error_clear(err);
+	if (b->rc[i] == -ESTALE)		/* gone since the list was made */
 		return 0;
-	}
-	if (rc == -EBADMSG) {
-		report_warning(l->in->report, err);
-		error_clear(err);
+	if (b->rc[i] == -EBADMSG) {
+		report_warning(l->in->report, &b->err[i]);
 		l->damaged = true;
 		return 0;
 	}
-	if (rc < 0)
-		return rc;
-	if (newest && seen_newer(v, p, true, &warning)) {
+	if (b->rc[i] < 0) {
+		error_copy(err, &b->err[i]);
+		return b->rc[i];
+	}
+	if (newest && seen_newer(b->v, p, true, &warning)) {
 		report_warning(l->in->report, &warning);
 		l->stale = true;
 	}
 	if (l->in->report->json)
-		json_array_append_new(l->points, point_json(p, name->folder));
+		json_array_append_new(l->points, point_json(p, b->name[i].folder));
 	else
-		print_point(p, name->folder);
+		print_point(p, b->name[i].folder);
 	return 0;
+}
+
+static int show_all(struct listing *l, struct vault *v, const struct point_name *names, size_t n, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t at = 0; at < n && rc == 0; at += BATCH) {
+		AUTO(batch_free) struct batch *b = calloc(1, sizeof(*b));
+		size_t some = n - at < BATCH ? n - at : BATCH;
+
+		if (!b)
+			return error_set(err, ENOMEM, "out of memory");
+		b->v = v;
+		b->name = names + at;
+		rc = parallel_each(some, PARALLEL_READS, read_one, b, err);
+		for (size_t i = 0; i < some && rc == 0; i++)
+			rc = show(l, b, i, at + i + 1 == n || strcmp(names[at + i].vm_id, names[at + i + 1].vm_id), err);
+	}
+	return rc;
 }
 
 static int list_points(struct listing *l, struct vault *v, struct error *err)
@@ -91,9 +140,7 @@ static int list_points(struct listing *l, struct vault *v, struct error *err)
 		error_next(err, "`adebackup list %s` shows what there is.", l->in->operands[0]);
 		return -ENOENT;
 	}
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = show(l, v, &names[i], i + 1 == n || strcmp(names[i].vm_id, names[i + 1].vm_id), err);
-	return rc;
+	return rc < 0 ? rc : show_all(l, v, names, n, err);
 }
 
 static int run(const struct invocation *in)

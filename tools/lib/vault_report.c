@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/vault_report.h"
+#include "fs/util/parallel.h"
 #include "fs/vault/point.h"
 #include "tools/lib/vault_report_private.h"
 
@@ -67,26 +68,47 @@ static int take_points(struct vault *v, struct report_vm *m, const struct point_
 	return 0;
 }
 
+struct reading {
+	struct vault *v;
+	struct report_vm *vm;
+	const struct point_name *names;
+	const size_t *first;		/* of each VM's, and one more */
+};
+
+static int read_newest(void *arg, size_t i, struct error *err)
+{
+	struct reading *r = arg;
+
+	return take_points(r->v, &r->vm[i], &r->names[r->first[i]], r->first[i + 1] - r->first[i], err);
+}
+
 static int add_vms_with_points(struct vault *v, struct vault_report *r, struct error *err)
 {
 	AUTO(free) struct point_name *names = NULL;
-	size_t n = 0, i = 0, k;
+	AUTO(free) size_t *first = NULL;
+	struct reading all;
+	size_t n = 0;
 	int rc = point_list(v, NULL, &names, &n, err);
 
+	if (rc < 0)
+		return rc;
 	r->points = n;
-	r->vm = rc == 0 ? calloc(n + r->due.n + 1, sizeof(*r->vm)) : NULL;
-	if (rc == 0 && !r->vm)
+	r->vm = calloc(n + r->due.n + 1, sizeof(*r->vm));
+	first = calloc(n + 1, sizeof(*first));
+	if (!r->vm || !first)
 		return error_set(err, ENOMEM, "out of memory");
-	for (; rc == 0 && i < n; i = k) {
-		struct report_vm *m = &r->vm[r->n_vms++];
+	for (size_t i = 0; i < n; i++) {
+		struct report_vm *m = &r->vm[r->n_vms];
 
-		for (k = i + 1; k < n && !strcmp(names[k].vm_id, names[i].vm_id); k++)
-			;
+		if (i && !strcmp(names[i - 1].vm_id, names[i].vm_id))
+			continue;
+		first[r->n_vms++] = i;
 		snprintf(m->vm_id, sizeof(m->vm_id), "%s", names[i].vm_id);
 		snprintf(m->vm, sizeof(m->vm), "(%s)", names[i].vm_id);
-		rc = take_points(v, m, &names[i], k - i, err);
 	}
-	return rc;
+	first[r->n_vms] = n;
+	all = (struct reading){ v, r->vm, names, first };
+	return parallel_each(r->n_vms, PARALLEL_READS, read_newest, &all, err);
 }
 
 static void add_items(struct vault_report *r)
@@ -197,7 +219,8 @@ int vault_report_take(struct vault *v, struct vault_report *r, struct error *err
 
 	*r = (struct vault_report){ .n_jobs = 0 };
 	rc = due_list_take(v, &r->due, err);
-	rc = rc < 0 ? rc : job_list(v, NULL, &r->job, &r->n_jobs, err);
+	rc = rc < 0 ? rc : job_list_recent(v, r->due.now - (REPORT_DAYS + 1) * 86400, REPORT_JOBS, &r->job, &r->n_jobs,
+					   &r->all_jobs, err);
 	rc = rc < 0 ? rc : add_vms_with_points(v, r, err);
 	rc = rc < 0 ? rc : take_growth(v, r, err);
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include "fs/util/json.h"
 
 #define REPORT_DAYS 14u		/* of each VM's history in its row */
+#define REPORT_JOBS 100u	/* newest ones, shown one by one */
 
 enum report_level { REPORT_RED, REPORT_AMBER, REPORT_INFO };
 
@@ -42,8 +43,8 @@ struct report_day {
 
 struct vault_report {
 	struct due_list due;		/* owned, as all that follows */
-	struct job_record *job;		/* newest first */
-	size_t n_jobs;
+	struct job_record *job;		/* newest first; of older ones only what is told here */
+	size_t n_jobs, all_jobs;
 	struct report_vm *vm;		/* by name */
 	size_t n_vms, points, segments;
 	uint64_t bytes;			/* of segments */

@@ -183,5 +183,5 @@ json_t *vault_report_json(const struct vault_report *r)
 		json_array_append_new(alerts, json_pack("{s:s,s:s,s:s}", "level", report_level_name(r->alert[i].level), "vm",
 							r->alert[i].vm, "text", r->alert[i].text));
 	return json_pack("{s:o,s:I,s:I,s:I,s:I}", "alerts", alerts, "vms", (json_int_t)r->n_vms, "points", (json_int_t)r->points,
-			 "jobs", (json_int_t)r->n_jobs, "stored_bytes", (json_int_t)r->bytes);
+			 "jobs", (json_int_t)r->all_jobs, "stored_bytes", (json_int_t)r->bytes);
 }

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#define JOBS_SHOWN 100u
 
 static void cell(FILE *f, const char *label, const char *kind)
 {
@@ -183,7 +182,7 @@ static void put_jobs(FILE *f, const struct vault_report *r)
 	static const char *const heads[] = { "begun", "job", "VM", "state", "took", "" };
 
 	begin_table(f, "Jobs", heads, sizeof(heads) / sizeof(heads[0]));
-	for (size_t i = 0; i < r->n_jobs && i < JOBS_SHOWN; i++) {
+	for (size_t i = 0; i < r->n_jobs && i < REPORT_JOBS; i++) {
 		const struct job_record *j = &r->job[i];
 		int64_t took = (j->ended ? j->ended : j->seen) - j->begun;
 
@@ -201,8 +200,8 @@ static void put_jobs(FILE *f, const struct vault_report *r)
 		fputs("</tr>\n", f);
 	}
 	fputs("</tbody></table></div>\n", f);
-	if (r->n_jobs > JOBS_SHOWN)
-		fprintf(f, "<p class=\"soft\">The newest %u of %zu; adebackup jobs list shows all.</p>\n", JOBS_SHOWN, r->n_jobs);
+	if (r->all_jobs > REPORT_JOBS)
+		fprintf(f, "<p class=\"soft\">The newest %u of %zu; adebackup jobs list shows all.</p>\n", REPORT_JOBS, r->all_jobs);
 }
 
 void report_tables(FILE *f, const struct vault_report *r)
