@@ -25,6 +25,7 @@ feature "asking the Key Vault" tools/adebackup/protect_vm.c 'rc = check_settings
 feature "seeing encryption" tools/lib/item_backup.c 'return *out;' 'return !*out && 0;' '16 19' 22
 feature "limits" fs/azure/vm_site.c 'most > 4095 * GIB' 'most > ~0ull - GIB' 17 16
 feature "the guest agent" tools/adebackup/protect_vm.c 'p->site.agent != VM_AGENT_SILENT &&' '1 ||' 20 12
+feature "hosts to let through" tools/lib/endpoints.c 'if (!e.text[0])' 'if (e.text[0] || !e.text[0])' 21 22
 feature "all or none" tools/adebackup/cmd_protect.c 'if (skips && rc' 'if ((skips || 1) && rc' 29 27
 feature "the default policy" fs/policy/policy_put.c '!strcmp(name, POLICY_DEFAULT)' '!strcmp(name, "nothing")' 25 24
 feature "disks of several VMs" tools/adebackup/protect_vm.c 'text + n + 1 :' 'NULL :' '27 29' 31

@@ -5,7 +5,7 @@
 #	. "$(dirname "$0")/service.sh"
 # The program is $ADE.  Each row works in a fresh folder, with a vault v of West Europe.
 ADE=${ADE:-$B/adebackup}
-SERVICE_ROWS=(11 12 13 14 15 16 17 18 19 20 22 23 24 25 26 27 28 29 30 31 32 33 34 40)
+SERVICE_ROWS=(11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 40)
 
 __id=/subscriptions/aaa/resourceGroups/g/providers/Microsoft.KeyVault/vaults/tests
 __v1=0123456789abcdef0123456789abcdef
@@ -101,6 +101,18 @@ row_20() {
 	status 3 ade protect v off --disk os="$T/locked" --vm-config off.json && says UserErrorGuestAgentStatusUnavailable &&
 	says 'install it: ' && status 3 ade protect v none --disk os="$T/locked" --vm-config none.json && says 'has no guest agent' &&
 	status 0 ade protect v good --disk os="$T/locked" --vm-config good.json
+}
+row_21() {	# nobody listens: behind the proxy, where the disk should be, and the Key Vault
+	local dead=$((20000 + RANDOM % 10000)) gone=()
+	while (exec 3<>"/dev/tcp/127.0.0.1/$dead") 2>/dev/null; do dead=$((dead + 1)); done
+	gone=(--keystore "https://tests.vault.fake.localhost:$dead/" --azure-client-id a --azure-client-secret-file "$T/w.secret")
+	echo 'sv=2026&sig=x' >sas
+	status 15 ade backup v web1 --disk os="https://127.0.0.1:$dead/os.vhd" "${gone[@]}" &&
+	says '^adebackup: .*ExtensionSnapshotFailedNoNetwork' &&
+	says "to reach by HTTPS: 127.0.0.1:$dead, tests.vault.fake.localhost:$dead, login.microsoftonline.com" &&
+	status 15 env https_proxy="http://127.0.0.1:$dead" "$ADE" protect az://north/backups web1 --vault-key k --sas-file sas --disk os="$T/locked" &&
+	says 'ExtensionSnapshotFailedNoNetwork' && says 'to reach by HTTPS: north.blob.core.windows.net' &&
+	status 0 ade backup v web1 --disk os="$T/locked"
 }
 row_22() {
 	status 2 "$ADE" protect --vault-key k && status 2 "$ADE" protect v --vault-key k &&

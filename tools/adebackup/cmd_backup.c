@@ -3,6 +3,7 @@
 #include "fs/vault/capsule.h"
 #include "tools/adebackup/command.h"
 #include "tools/lib/backup_source.h"
+#include "tools/lib/endpoints.h"
 #include "tools/lib/item_backup.h"
 #include "tools/lib/jobs.h"
 #include "tools/lib/progress.h"
@@ -182,6 +183,12 @@ static int finish(struct job *j, struct vault *v, const struct point *p, const s
 	return said ? said : code;
 }
 
+static int refused(struct job *j, struct error *err)
+{
+	endpoints_explain(err, j->in->operands[0], j->in->options, &j->item);
+	return report_error(j->in->report, err);
+}
+
 static int back_up(struct job *j, struct vault *v, const struct backup_options *opts, struct error *err)
 {
 	AUTO(point_free) struct point *p = NULL;
@@ -193,7 +200,7 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	if (job_begin_for(v, &want, &j->run, err) < 0)
-		return report_error(j->in->report, err);
+		return refused(j, err);
 	progress_begin(&j->progress, j->in->options, "backup");
 	look_at_newest(j, v);
 	rc = backup_run(v, j->disks.disk, j->disks.n, opts, &p, &result, err);
@@ -206,6 +213,8 @@ static int back_up(struct job *j, struct vault *v, const struct backup_options *
 		job_run_point(j->run, p->id);
 	code = rc == 0 ? finish(j, v, p, &result) : 0;
 	vault_last_words(v, rc < 0);
+	if (rc < 0)
+		endpoints_explain(err, j->in->operands[0], j->in->options, &j->item);
 	rc = job_end_for(TAKE(j->run), j->in->options, j->in->report, rc, NULL, err);
 	return rc < 0 ? report_error(j->in->report, err) : code;
 }
@@ -226,7 +235,7 @@ static int run(const struct invocation *in)
 	if (err.code || backup_keys_from_options(&j.keys, in->options, in->report, &err) < 0 ||
 	    !(v = vault_from_options(in->operands[0], in->options, &err)) ||
 	    item_backup_take(v, in->operands[1], &j.item, &err) < 0 || add_disks(&j, &err) < 0)
-		return report_error(in->report, &err);
+		return refused(&j, &err);
 	if (!opts.vm_config)
 		opts.vm_config = j.item.vm_config;
 	opts.threads = (unsigned)options_number(in->options, OPT_THREADS, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/adebackup/policy_cmd.h"
 #include "tools/adebackup/protect_vm.h"
+#include "tools/lib/endpoints.h"
 #include "tools/lib/size_text.h"
 #include "tools/lib/vault_opening.h"
 
@@ -146,13 +147,16 @@ static int run(const struct invocation *in)
 		if (err.code == ENOENT)
 			error_next(&err, "Make one: adebackup init %.200s --vault-key FILE --region R --subscription ID",
 				   in->operands[0]);
+		endpoints_explain(&err, in->operands[0], in->options, NULL);
 		return report_error(in->report, &err);
 	}
 	w.named = policy != NULL;
 	if ((policy && policy_get(w.vault, policy, &w.policy, &err) < 0) || examine_all(&w, &err) < 0 ||
 	    (!policy && policy_get(w.vault, w.n ? w.vm[0].item.policy : POLICY_DEFAULT, &w.policy, &err) < 0) ||
-	    put_all(&w, &err) < 0)
+	    put_all(&w, &err) < 0) {
+		endpoints_explain(&err, in->operands[0], in->options, NULL);
 		return report_error(in->report, &err);
+	}
 	return finish(&w);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/vault/point.h"
 #include "tools/adebackup/command.h"
+#include "tools/lib/endpoints.h"
 #include "tools/lib/jobs.h"
 #include "tools/lib/policy_run.h"
 #include "tools/lib/size_text.h"
@@ -141,7 +142,8 @@ static int run(const struct invocation *in)
 {
 	__attribute__((cleanup(backup_keys_clear_cleanup))) struct backup_keys keys = { .keys = NULL };
 	__attribute__((cleanup(policy_run_clear_cleanup))) struct policy_run r = {
-		.options = in->options, .report = in->report, .keys = &keys, .interrupted = &interrupted,
+		.address = in->operands[0], .options = in->options, .report = in->report, .keys = &keys,
+		.interrupted = &interrupted,
 		.parallel = (unsigned)options_number(in->options, OPT_PARALLEL, PARALLEL_DEFAULT),
 	};
 	struct error err = ERROR_INIT;
@@ -151,8 +153,10 @@ static int run(const struct invocation *in)
 	int rc = backup_keys_from_options(&keys, in->options, in->report, &err);
 
 	r.vault = v = rc == 0 ? vault_from_options(in->operands[0], in->options, &err) : NULL;
-	if (!v || policy_run_plan(&r, &err) < 0)
+	if (!v || policy_run_plan(&r, &err) < 0) {
+		endpoints_explain(&err, in->operands[0], in->options, NULL);
 		return report_error(in->report, &err);
+	}
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	if (!dry)

@@ -2,6 +2,7 @@
 #include "tools/lib/policy_run.h"
 #include "fs/policy/item_rules.h"
 #include "fs/policy/prune.h"
+#include "tools/lib/endpoints.h"
 #include "tools/lib/item_backup.h"
 #include "tools/lib/jobs.h"
 #include "tools/lib/seen.h"
@@ -116,6 +117,8 @@ static void run_item(const struct policy_run *r, struct run_item *i)
 	}
 	i->tried = true;
 	rc = back_up(&w, &i->due->item, &err);
+	if (rc < 0)
+		endpoints_explain(&err, r->address, r->options, &i->due->item);
 	job_end_for(w.job, r->options, r->report, rc, &i->job, &err);
 }
 

@@ -20,6 +20,7 @@ struct run_item {
 
 struct policy_run {
 	struct vault *vault;
+	const char *address;		/* the vault's, as it was given */
 	const struct options *options;
 	const struct report *report;
 	const struct backup_keys *keys;
