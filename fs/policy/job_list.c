@@ -42,6 +42,8 @@ static bool parse(const struct object *o, struct job_names *out)
 		return false;
 	out->cancel = !strcmp(p, "cancel");
 	out->end = !strcmp(p, "end");
+	out->end_size = out->end ? o->size : 0;
+	out->end_time = out->end ? o->time : 0;
 	if (out->cancel || out->end)
 		return true;
 	out->any = true;
@@ -79,6 +81,10 @@ static void join(struct job_names *to, const struct job_names *more)
 		to->newest = more->newest;
 	if (!more->cancel && (more->seen > to->told || !(to->any || to->end)))
 		to->told = more->seen;
+	if (more->end) {
+		to->end_size = more->end_size;
+		to->end_time = more->end_time;
+	}
 	to->any = to->any || more->any;
 	to->cancel = to->cancel || more->cancel;
 	to->end = to->end || more->end;
@@ -135,11 +141,11 @@ static void tell_damaged(struct job_record *j, const char *words)
 	snprintf(j->error.next, sizeof(j->error.next), "adebackup verify shows what is damaged.");
 }
 
-static int read_record(struct vault *v, const char *name, struct job_record *j, struct error *err)
+static int read_record(struct vault *v, const struct object *o, struct job_record *j, struct error *err)
 {
 	AUTO(free) void *text = NULL;
 	size_t len;
-	int rc = object_get(vault_store(v), vault_ring(v), OBJECT_JOB, name, &text, &len, err);
+	int rc = object_get_listed(vault_store(v), vault_ring(v), OBJECT_JOB, o, &text, &len, err);
 
 	if (rc == 0 && job_from_json(text, len, j) < 0)
 		rc = error_set(err, EBADMSG, "damaged: what it says makes no sense");
@@ -158,6 +164,7 @@ int job_read(struct vault *v, const struct job_names *given, int64_t now, struct
 
 	for (int i = 0; rc == -ENOENT && i < TRIES; i++) {	/* its owner may be putting the next one */
 		__attribute__((cleanup(job_listing_clear))) struct job_listing l = { .n = 0 };
+		struct object o = { .size = names.end_size, .time = names.end_time };
 		char name[96];
 
 		*j = (struct job_record){ .number = names.number, .seen = names.told, .left = -1 };
@@ -166,8 +173,9 @@ int job_read(struct vault *v, const struct job_names *given, int64_t now, struct
 			job_object(j, "end", name);
 		else
 			job_object_number(j, names.newest, name);
+		snprintf(o.name, sizeof(o.name), "%s", name);
 		error_clear(err);
-		rc = names.end || names.any ? read_record(v, name, j, err) : -ENOENT;
+		rc = names.end || names.any ? read_record(v, &o, j, err) : -ENOENT;
 		if (rc != -ENOENT)
 			break;
 		snprintf(name, sizeof(name), "job/%s-%llu.", names.vm_id, (unsigned long long)names.number);
@@ -212,7 +220,7 @@ int job_read_rows(struct vault *v, const struct job_listing *l, const size_t *ro
 		  struct job_record *out, size_t *n_out, struct error *err)
 {
 	struct reading r = { v, l, row, out, now };
-	int rc = parallel_each(n, PARALLEL_READS, read_row, &r, err);
+	int rc = parallel_each(n, store_at_once(vault_store(v)), read_row, &r, err);
 
 	*n_out = 0;
 	for (size_t i = 0; rc == 0 && i < n; i++) {

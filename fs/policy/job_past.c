@@ -95,7 +95,7 @@ int job_past_list(struct vault *v, struct job_past **list, size_t *n, struct err
 		if (!i || strcmp(l.row[i - 1].vm_id, l.row[i].vm_id))
 			first[(*n)++] = i;
 	first[*n] = l.n;
-	rc = parallel_each(*n, PARALLEL_READS, read_one_vm, &r, err);
+	rc = parallel_each(*n, store_at_once(vault_store(v)), read_one_vm, &r, err);
 	*list = rc == 0 ? TAKE(past) : NULL;
 	return rc;
 }

@@ -13,6 +13,8 @@ struct job_names {
 	bool any, cancel, end;	/* is there a numbered record; .cancel; .end? */
 	int64_t seen;		/* store time of the newest of them all */
 	int64_t told;		/* of the newest numbered one or .end */
+	uint64_t end_size;	/* of .end, and when it was put */
+	int64_t end_time;
 };
 
 struct job_listing {

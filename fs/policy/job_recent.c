@@ -83,20 +83,21 @@ static bool found_all(struct sought *s, const struct job_record *j)
 	return !s->backup && !s->verify && !s->prune;
 }
 
-/* The rows before `end` are of one VM; *job is behind the newest that was read of it. */
+/* Rows from first to end are of one VM, job[n] those of them that were read. */
 static int look_further(struct recent *r, size_t first, size_t end, const struct job_record *job, size_t n, struct error *err)
 {
 	bool vault = !strcmp(r->listing.row[first].vm_id, JOB_WHOLE_VAULT), done = false;
 	struct sought s = { !vault, vault, vault };
 
-	for (size_t i = 0; i < n; i++)
-		done = found_all(&s, &job[i]);
 	for (size_t i = end; i-- > first && !done;) {
 		size_t one = 0;
 		int rc;
 
-		if (r->wanted[i])
+		if (r->wanted[i]) {
+			if (n && job[n - 1].number == r->listing.row[i].number)
+				done = found_all(&s, &job[--n]);
 			continue;
+		}
 		rc = job_read_rows(r->vault, &r->listing, &i, 1, r->now, &r->job[r->n], &one, err);
 		if (rc < 0)
 			return rc;

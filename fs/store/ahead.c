@@ -336,6 +336,7 @@ struct store *store_ahead_new(struct store *lower_taken, struct error *err)
 	}
 	s->st.ops = &ahead_ops;
 	s->st.conditional_put = lower_taken->conditional_put;
+	s->st.far = lower_taken->far;
 	s->lower = lower_taken;
 	pthread_mutex_init(&s->lock, NULL);
 	return &s->st;

@@ -5,6 +5,7 @@
 #include "fs/util/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,7 +31,10 @@ struct diskcache {
 	uint64_t clock;
 	_Atomic uint64_t hits, misses, hit_bytes, broken;
 	_Atomic int64_t paused_until;
+	char address[512];		/* "": objects of lists are not kept */
 };
+
+#define LISTED_TEXT (512 + 256 + 64)
 
 static struct diskcache *of(struct store *st)
 {
@@ -195,6 +199,43 @@ static int diskcache_warm(struct store *st, const char *name, uint64_t off, size
 	return rc;
 }
 
+static void listed_name(const struct diskcache *c, const struct object *o, char out[LISTED_TEXT])
+{
+	snprintf(out, LISTED_TEXT, "%s\n%s\n%" PRIu64 " %" PRId64, c->address, o->name, o->size, o->time);
+}
+
+/* Of two records the first try forgets the broken one. */
+static bool read_listed(struct cachefile *f, const struct object *o, void *buf)
+{
+	return cachefile_read(f, 0, buf, (size_t)o->size) == 0 || cachefile_read(f, 0, buf, (size_t)o->size) == 0;
+}
+
+static bool diskcache_recall(struct store *st, const struct object *o, void *buf)
+{
+	struct diskcache *c = of(st);
+	AUTO(cachefile_unref) struct cachefile *f = NULL;
+	char name[LISTED_TEXT];
+
+	listed_name(c, o, name);
+	f = c->address[0] ? cachefolder_file(c->folder, name, false) : NULL;
+	return f && read_listed(f, o, buf);
+}
+
+static void diskcache_keep(struct store *st, const struct object *o, const void *data)
+{
+	struct diskcache *c = of(st);
+	AUTO(cachefile_unref) struct cachefile *f = NULL;
+	AUTO(free) void *there = malloc((size_t)o->size);
+	char name[LISTED_TEXT];
+	size_t grew = 0;
+
+	listed_name(c, o, name);
+	f = there && c->address[0] && now() >= atomic_load(&c->paused_until) ? cachefolder_file(c->folder, name, true) : NULL;
+	/* What rotted there would pass for kept until it is read. */
+	if (f && !read_listed(f, o, there) && cachefile_append(f, 0, data, (size_t)o->size, &grew) == 0)
+		cachefolder_grew(c->folder, grew);
+}
+
 static int diskcache_put(struct store *st, const char *name, const void *data, size_t len, enum put_mode mode,
 			 struct error *err)
 {
@@ -259,7 +300,7 @@ static const struct store_ops diskcache_ops = {
 	.scheme = "diskcache", .get = diskcache_get, .put = diskcache_put, .stat = diskcache_stat,
 	.list = diskcache_list, .folders = diskcache_folders, .remove = diskcache_remove, .now = diskcache_now, .near = diskcache_near,
 	.warm = diskcache_warm, .settle = diskcache_settle, .hurry = diskcache_hurry,
-	.traffic = diskcache_traffic, .free = diskcache_free,
+	.traffic = diskcache_traffic, .recall = diskcache_recall, .keep = diskcache_keep, .free = diskcache_free,
 };
 
 struct store *store_diskcache_new(struct store *lower_taken, const char *folder, uint64_t bytes, struct error *err)
@@ -279,9 +320,17 @@ struct store *store_diskcache_new(struct store *lower_taken, const char *folder,
 	}
 	c->st.ops = &diskcache_ops;
 	c->st.conditional_put = lower->conditional_put;
+	c->st.far = lower->far;
 	c->lower = TAKE(lower);
 	pthread_mutex_init(&c->lock, NULL);
 	return &c->st;
+}
+
+void store_diskcache_listed(struct store *st, const char *address)
+{
+	struct diskcache *c = of(st);
+
+	snprintf(c->address, sizeof(c->address), "%s", address);
 }
 
 void store_diskcache_stats(struct store *st, struct diskcache_stats *out)

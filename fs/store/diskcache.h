@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A store whose segments are also kept in a folder of this machine, range by
- * range as they were asked for.  Only what is sealed and never changes is kept:
- * names under seg/.  Several mounts, and several processes, may share a folder.
+ * range as they were asked for.  Of ranges only what is sealed and never changes
+ * is kept: names under seg/.  Several mounts, and several processes, may share a folder.
  * What is taken from it is checked first (cachefile.h), and asked for anew when
  * it is not as it was written; trouble with the folder never fails a get.
+ *
+ * Small objects that a list showed are kept too, for commands that ask for it
+ * (store_diskcache_listed()): by address, name, size and time, as names of records
+ * are used again by another vault, or by one that was put back as it was.
  *
  * When the folder holds more than its size, the segments used longest ago go,
  * whoever cached them.
@@ -19,6 +23,9 @@
 /* Takes lower, on failure too; NULL is handed on.  The folder is made when it is
  * missing.  NULL: EACCES, EPERM (another user can write to the folder), … */
 struct store *store_diskcache_new(struct store *lower_taken, const char *folder, uint64_t bytes, struct error *err);
+
+/* From now on store_recall() and store_keep() work; address: where the store is, without secrets. */
+void store_diskcache_listed(struct store *st, const char *address);
 
 struct diskcache_stats {
 	uint64_t hits, misses;		/* gets of segments that needed no network; that did */

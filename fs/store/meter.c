@@ -181,6 +181,7 @@ struct store *store_meter_new(struct store *lower_taken, struct error *err)
 	}
 	m->st.ops = &meter_ops;
 	m->st.conditional_put = lower_taken->conditional_put;
+	m->st.far = lower_taken->far;
 	m->lower = lower_taken;
 	return &m->st;
 }

@@ -191,6 +191,7 @@ static struct remote *remote(struct store *st)
 int remote_init(struct remote *r, const struct remote_dialect *d, const char *url, const struct store_options *o,
 		struct error *err)
 {
+	r->st.far = true;
 	r->dialect = d;
 	r->deadline_ms = o->deadline_ms;
 	remote_clock_init(&r->clock);

@@ -165,6 +165,11 @@ int store_now(struct store *st, int64_t *seconds, struct error *err)
 	return st->ops->now(st, seconds, err);
 }
 
+unsigned store_at_once(const struct store *st)
+{
+	return st->far ? 16 : 2;
+}
+
 int store_settle(struct store *st, const char *prefix, struct error *err)
 {
 	return st->ops->settle ? st->ops->settle(st, prefix, err) : 0;
@@ -185,10 +190,11 @@ static int get_more(struct store *st, const char *name, void **buf, size_t size,
 	return rc;
 }
 
-int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
-		  struct error *err)
+/* first: how much is asked for at first. */
+static int get_all(struct store *st, const char *name, size_t first, size_t max, void **data, size_t *len,
+		   struct error *err)
 {
-	size_t size = max < STORE_GET_FIRST ? max + 1 : STORE_GET_FIRST, n = 0;
+	size_t size = max < first ? max + 1 : first, n = 0;
 	AUTO(free) void *buf = NULL;
 	void *fit;
 	int rc = get_more(st, name, &buf, size, &n, err);
@@ -206,6 +212,19 @@ int store_get_all(struct store *st, const char *name, size_t max, void **data, s
 	buf = NULL;
 	*len = n;
 	return 0;
+}
+
+int store_get_all(struct store *st, const char *name, size_t max, void **data, size_t *len,
+		  struct error *err)
+{
+	return get_all(st, name, STORE_GET_FIRST, max, data, len, err);
+}
+
+int store_get_listed(struct store *st, const struct object *o, size_t max, void **data, size_t *len, struct error *err)
+{
+	size_t first = o->size && o->size < STORE_GET_FIRST ? (size_t)o->size + 1 : STORE_GET_FIRST;
+
+	return get_all(st, o->name, first, max, data, len, err);
 }
 
 void store_expect(struct store *st, enum store_expect what, const char *name)
@@ -249,6 +268,26 @@ int store_is_same(struct store *st, const char *name, const void *data, size_t l
 		return 0;
 	error_copy(err, &why);
 	return rc;
+}
+
+bool store_recall(struct store *st, const struct object *o, void **data)
+{
+	AUTO(free) void *buf = NULL;
+
+	if (!st->ops->recall || !o->size || o->size > STORE_KEEP_MAX || !store_name_ok(o->name))
+		return false;
+	buf = malloc((size_t)o->size);
+	if (!buf || !st->ops->recall(st, o, buf))
+		return false;
+	*data = buf;
+	buf = NULL;
+	return true;
+}
+
+void store_keep(struct store *st, const struct object *o, const void *data)
+{
+	if (st->ops->keep && o->size && o->size <= STORE_KEEP_MAX && store_name_ok(o->name))
+		st->ops->keep(st, o, data);
 }
 
 int store_put_once(struct store *st, const char *name, const void *data, size_t len,

@@ -70,12 +70,16 @@ struct store_ops {
 	/* store_near(), store_warm(); NULL: nothing is kept near. */
 	bool (*near)(struct store *st, const char *name, uint64_t off, size_t len);
 	int  (*warm)(struct store *st, const char *name, uint64_t off, size_t len, struct error *err);
+	/* store_recall(), store_keep(); NULL: nothing is kept near. */
+	bool (*recall)(struct store *st, const struct object *o, void *buf);
+	void (*keep)(struct store *st, const struct object *o, const void *data);
 	void (*free)(struct store *st);
 };
 
 struct store {			/* first member of every implementation's struct */
 	const struct store_ops *ops;
 	_Atomic bool conditional_put;	/* PUT_NEW is atomic against other writers */
+	bool far;			/* an answer takes a round trip: store_at_once() */
 };
 
 /* How remote stores are reached.  NULL and 0: the environment's word, or the
@@ -119,6 +123,9 @@ int store_folders(struct store *st, const char *prefix, object_fn *fn, void *arg
 int store_remove(struct store *st, const char *name, struct error *err);
 int store_now(struct store *st, int64_t *seconds, struct error *err);
 
+/* For how many small objects at once it is worth asking. */
+unsigned store_at_once(const struct store *st);
+
 /* What is seen in the folder that prefix names, up to its last '/', and below it,
  * is durable when this returns, whoever put it: he may have died before his sync.  For those
  * who build on objects that they did not put themselves.  -EEXIST of a put
@@ -133,6 +140,9 @@ int store_get_all(struct store *st, const char *name, size_t max, void **data, s
 
 /* Has the name these very bytes?  1, 0 (others, or none), or -errno: it cannot be told. */
 int store_is_same(struct store *st, const char *name, const void *data, size_t len, struct error *err);
+
+/* The same of one that a list showed, o->size 0 where that is not known: no room is made for more. */
+int store_get_listed(struct store *st, const struct object *o, size_t max, void **data, size_t *len, struct error *err);
 
 /* PUT_NEW whose answer may have been lost: when the name is taken by the very
  * same bytes, that is success; when what has it cannot be read, nobody knows. */
@@ -153,6 +163,13 @@ int store_warm(struct store *st, const char *name, uint64_t off, size_t len, str
 
 /* What went over the network for it, answers that did not do and their retries as well; zeros where there is none. */
 void store_traffic(struct store *st, struct http_stats *out);
+
+/* A small object as a list showed it, from a cache on this machine: true, *data
+ * is malloc'ed and o->size bytes long.  Keep it there, once it was found good; o
+ * must be as listed.  For what people look at alone: it may have gone meanwhile. */
+#define STORE_KEEP_MAX (1u << 20)
+bool store_recall(struct store *st, const struct object *o, void **data);
+void store_keep(struct store *st, const struct object *o, const void *data);
 
 bool store_name_ok(const char *name);
 

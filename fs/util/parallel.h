@@ -10,8 +10,6 @@
 
 #include <stddef.h>
 
-#define PARALLEL_READS 16u		/* that a store is asked for at once */
-
 /* Thing i; any thread, which takes no signals unless it is the caller's.  0 or -errno with words. */
 typedef int parallel_fn(void *arg, size_t i, struct error *err);
 

@@ -122,7 +122,7 @@ static int read_all(struct vault *v, const struct batches *b, const struct numbe
 	for (size_t i = 0; i < n_rows; i += run_of(rows, i, n_rows))
 		if (strlen(rows[i].id) == VM_ID_TEXT - 1 && point_hex_text_ok(rows[i].id, VM_ID_TEXT - 1))
 			first[ids++] = i;
-	rc = parallel_each(ids, PARALLEL_READS, read_one, &r, err);
+	rc = parallel_each(ids, store_at_once(vault_store(v)), read_one, &r, err);
 	*n = rc < 0 ? ids : 0;
 	for (size_t i = 0; i < ids && rc == 0; i++)
 		if (counts[i])

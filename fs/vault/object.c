@@ -230,3 +230,20 @@ int object_get(struct store *st, const struct key_ring *ring, enum object_type t
 
 	return rc < 0 ? rc : object_open(ring, type, name, data, n, text, text_len, err);
 }
+
+int object_get_listed(struct store *st, const struct key_ring *ring, enum object_type type, const struct object *o,
+		      void **text, size_t *text_len, struct error *err)
+{
+	AUTO(free) void *kept = NULL, *data = NULL;
+	size_t n;
+	int rc;
+
+	if (store_recall(st, o, &kept) &&
+	    object_open(ring, type, o->name, kept, (size_t)o->size, text, text_len, NULL) == 0)
+		return 0;
+	rc = store_get_listed(st, o, OBJECT_MAX_BYTES, &data, &n, err);
+	rc = rc < 0 ? rc : object_open(ring, type, o->name, data, n, text, text_len, err);
+	if (rc == 0 && n == o->size)
+		store_keep(st, o, data);
+	return rc;
+}

@@ -49,5 +49,8 @@ int object_put(struct store *st, const struct key_ring *ring, enum object_type t
 	       const char *name, const void *text, size_t len, struct error *err);
 int object_get(struct store *st, const struct key_ring *ring, enum object_type type,
 	       const char *name, void **text, size_t *text_len, struct error *err);
+/* object_get() of one that a list showed, from what is kept on this machine if it is (store_recall()). */
+int object_get_listed(struct store *st, const struct key_ring *ring, enum object_type type, const struct object *o,
+		      void **text, size_t *text_len, struct error *err);
 
 #endif

@@ -34,6 +34,7 @@ bool point_name_parse(const char *name, struct point_name *out)
 	const char *vm = name + 3, *time = vm + VM_ID_TEXT, *id = time + POINT_TIME_TEXT;
 	char text[POINT_TIME_TEXT];
 
+	*out = (struct point_name){ .size = 0 };
 	if (strlen(name) != 3 + VM_ID_TEXT + POINT_TIME_TEXT + POINT_ID_TEXT + SESSION_TEXT ||
 	    strncmp(name, "pt/", 3) || time[-1] != '/' || id[-1] != '-' || id[POINT_ID_TEXT - 1] != '/' ||
 	    !point_hex_text_ok(id + POINT_ID_TEXT, SESSION_TEXT))
@@ -48,14 +49,9 @@ bool point_name_parse(const char *name, struct point_name *out)
 	       point_time_parse(text, &out->time) == 0;
 }
 
-struct named {
-	struct point_name name;
-	int64_t put;			/* store time */
-};
-
 struct listing {
 	struct store *store;
-	struct named *all;
+	struct point_name *all;
 	size_t n, room;
 	char (*gone)[SESSION_TEXT + 1];	/* sessions whose manifest is leaving, sorted */
 	size_t n_gone, gone_room;
@@ -130,11 +126,13 @@ static int is_gone(struct listing *l, const char *session)
 static int add_name(void *arg, const struct object *o)
 {
 	struct listing *l = arg;
-	struct named named = { .put = o->time };
+	struct point_name name;
 	int rc;
 
-	if (!point_name_parse(o->name, &named.name))
+	if (!point_name_parse(o->name, &name))
 		return 0;
+	name.size = o->size;
+	name.put = o->time;
 	rc = is_gone(l, strrchr(o->name, '/') + 1);
 	if (rc == 0)
 		rc = is_tombstone(l, o);
@@ -142,30 +140,30 @@ static int add_name(void *arg, const struct object *o)
 		return rc < 0 ? rc : 0;
 	if (l->n == l->room) {
 		size_t room = l->room ? l->room * 2 : 64;
-		struct named *more = realloc(l->all, room * sizeof(*more));
+		struct point_name *more = realloc(l->all, room * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
 		l->all = more;
 		l->room = room;
 	}
-	l->all[l->n++] = named;
+	l->all[l->n++] = name;
 	return 0;
 }
 
 /* By VM, time and id; the newest manifest of a point first. */
 static int compare_named(const void *va, const void *vb)
 {
-	const struct named *a = va, *b = vb;
-	int c = strcmp(a->name.vm_id, b->name.vm_id);
+	const struct point_name *a = va, *b = vb;
+	int c = strcmp(a->vm_id, b->vm_id);
 
 	if (!c)
-		c = (a->name.time > b->name.time) - (a->name.time < b->name.time);
+		c = (a->time > b->time) - (a->time < b->time);
 	if (!c)
-		c = strcmp(a->name.id, b->name.id);
+		c = strcmp(a->id, b->id);
 	if (!c)
 		c = (a->put < b->put) - (a->put > b->put);
-	return c ? c : strcmp(b->name.object, a->name.object);
+	return c ? c : strcmp(b->object, a->object);
 }
 
 static bool same_point(const struct point_name *a, const struct point_name *b)
@@ -181,7 +179,7 @@ static struct point_name *pick(const struct listing *l, size_t *n)
 
 	*n = 0;
 	for (size_t i = 0; out && i < l->n; i++) {
-		const struct point_name *last = *n ? &out[*n - 1] : NULL, *now = &l->all[i].name;
+		const struct point_name *last = *n ? &out[*n - 1] : NULL, *now = &l->all[i];
 
 		if (last && same_point(last, now))
 			continue;
@@ -307,7 +305,7 @@ int point_newest(struct vault *v, const char *object, struct point_name *out, st
 		return rc;
 	}
 	qsort(l.all, l.n, sizeof(*l.all), compare_named);
-	*out = l.all[0].name;
+	*out = l.all[0];
 	return 0;
 }
 
@@ -376,19 +374,38 @@ int point_find(struct vault *v, const char *vm_name, const char *which, struct p
 	return rc < 0 ? rc : point_pick(v, list, n, vm_name, which, out, err);
 }
 
-int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err)
+/* From the store, or as it is kept on this machine. */
+static int get_manifest(struct vault *v, const struct point_name *name, void **text, size_t *text_len, struct error *err)
 {
-	AUTO(free) void *data = NULL, *text = NULL;
-	AUTO(point_free) struct point *p = NULL;
-	char expect[192];
+	struct store *st = vault_store(v);
+	struct object o = { .size = name->size, .time = name->put };
+	AUTO(free) void *kept = NULL, *data = NULL;
 	struct object_info info;
-	size_t len, text_len;
-	int rc = store_get_all(vault_store(v), name->object, OBJECT_MAX_BYTES, &data, &len, err);
+	size_t len;
+	int rc;
 
+	memcpy(o.name, name->object, sizeof(name->object));
+	if (store_recall(st, &o, &kept) &&
+	    object_open(vault_ring(v), OBJECT_MANIFEST, o.name, kept, (size_t)o.size, text, text_len, NULL) == 0)
+		return 0;
+	rc = store_get_listed(st, &o, OBJECT_MAX_BYTES, &data, &len, err);
 	if (rc == -ENOENT || (rc == 0 && object_check(data, len, &info, NULL) == 0 && info.type == OBJECT_TOMBSTONE))
 		rc = error_set(err, ESTALE, "the recovery point was removed meanwhile");
 	if (rc == 0)
-		rc = object_open(vault_ring(v), OBJECT_MANIFEST, name->object, data, len, &text, &text_len, err);
+		rc = object_open(vault_ring(v), OBJECT_MANIFEST, o.name, data, len, text, text_len, err);
+	if (rc == 0 && len == o.size)
+		store_keep(st, &o, data);
+	return rc;
+}
+
+int point_read(struct vault *v, const struct point_name *name, struct point **out, struct error *err)
+{
+	AUTO(point_free) struct point *p = NULL;
+	AUTO(free) void *text = NULL;
+	char expect[192];
+	size_t text_len;
+	int rc = get_manifest(v, name, &text, &text_len, err);
+
 	if (rc == 0) {
 		p = point_from_json(text, text_len, err);
 		rc = p ? 0 : -EBADMSG;

@@ -95,6 +95,8 @@ struct point_name {
 	char vm_id[VM_ID_TEXT], id[POINT_ID_TEXT];
 	int64_t time;
 	char folder[32];		/* 20261120T020000Z, "-2" for a second one in that second */
+	uint64_t size;			/* of the manifest and when it was put, as listed; 0: not known */
+	int64_t put;
 };
 
 /* Points of a VM (all VMs: vm_id NULL), by VM, oldest first; without those

@@ -167,3 +167,25 @@ void verify_tell_object(struct verify_state *s, const char *object, int code, co
 	if (!told)
 		verify_tell(s, &f);
 }
+
+/* Without keys: expired, or written anew by a compact, since the vault was listed. */
+static bool has_left(struct verify_state *s, const struct vpoint *p)
+{
+	char mark[64];
+	struct object o;
+
+	snprintf(mark, sizeof(mark), "exp/%.40s", strrchr(p->object, '/') + 1);
+	return store_stat(s->q->st, mark, &o, NULL) == 0 || store_stat(s->q->st, p->object, &o, NULL) == -ENOENT;
+}
+
+void verify_tell_missing(struct verify_state *s, const char *segment)
+{
+	struct verify_fault f = { .code = ENOENT, .object = segment, .text = "a segment is missing", .vm = "",
+				  .point_id = "", .disk = "" };
+
+	for (size_t i = 0; i < s->n_points && !s->q->v; i++)
+		if (needs(&s->point[i], segment) && !has_left(s, &s->point[i])) {
+			f.point = s->point[i].object;
+			verify_tell(s, &f);
+		}
+}

@@ -53,6 +53,8 @@ bool verify_point_needs(const struct vpoint *p, const uint8_t id[SEGMENT_ID_BYTE
 void verify_tell(struct verify_state *s, const struct verify_fault *f);
 /* An object is at fault: told once for each point that needs it, or once. */
 void verify_tell_object(struct verify_state *s, const char *object, int code, const char *text);
+/* A segment that was listed has gone: was it collected, or is it missing?  With keys the maps tell. */
+void verify_tell_missing(struct verify_state *s, const char *segment);
 
 /* verify_objects.c: points and their refs, then all small objects. */
 int verify_points_load(struct verify_state *s, struct error *err);

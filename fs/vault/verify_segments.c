@@ -167,7 +167,9 @@ static void check_segment(struct verify_state *s, struct vsegment *seg)
 	s->out->segments_read++;
 	s->out->bytes_read += len;
 	s->out->chunks += chunks;
-	if (rc < 0)
+	if (rc == -ENOENT)
+		verify_tell_missing(s, name);
+	else if (rc < 0)
 		verify_tell_object(s, name, -rc, err.text);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -59,8 +59,9 @@ watched "$V" near ,vm=web1,point=latest
 ls listed/web1 >/dev/null
 for m in far near; do first_pages $m/os/disk.raw; done
 exec 5<far/os/disk.raw 6<near/os/disk.raw
-records() { find "$V/rd" -name '*.0' | wc -l; }
-[ "$(records)" = 1 ] || fail "$(records) readers' records"
+records() { find "$V/rd" -name '*.0'; }
+old=$(records)
+[ "$(wc -l <<<"$old")" = 1 ] || fail "not one reader's record: $old"
 
 say "compacted, and what only the old manifest named is collected"
 find "$V/seg" -type f | sort >before
@@ -77,7 +78,7 @@ say "all of them read on"
 check_same second.raw listed/web1/latest/os/disk.raw
 for m in far near; do expect_text "rewritten meanwhile by a compact" $m.log; done
 ! grep -q "missing" far.log near.log listed.log || fail "a fault is told: $(cat ./*.log)"
-[ "$(records)" = 2 ] || fail "$(records) readers' records, none for the newer manifest"
+[ -n "$(records | grep -vxF "$old")" ] || fail "no reader's record for the newer manifest: $(records)"
 expect_status 0 on verify "$V"
 exec 5<&- 6<&-
 for m in far listed near; do unmount "$T/$m"; done

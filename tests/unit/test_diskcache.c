@@ -315,6 +315,48 @@ static void processes_and_threads_share_a_folder(void **state)
 	}
 }
 
+static bool recalled(struct store *st, const char *name, size_t size, int64_t time, const uint8_t *want)
+{
+	struct object o = { .size = size, .time = time };
+	AUTO(free) void *data = NULL;
+
+	snprintf(o.name, sizeof(o.name), "%s", name);
+	if (!store_recall(st, &o, &data))
+		return false;
+	assert_memory_equal(data, want, size);
+	return true;
+}
+
+/* A record's name may be used again by another vault, or by one that was put back as it was. */
+static void what_a_list_showed_is_kept_by_address_name_size_and_time(void **state)
+{
+	struct world *w = *state;
+	struct object o = { .name = "job/1-1.end", .size = 5000, .time = 1795140000 };
+
+	store_keep(w->st, &o, content[0]);
+	assert_false(recalled(w->st, o.name, 5000, o.time, content[0]));	/* nobody asked for it */
+	store_diskcache_listed(w->st, "az://north/vault");
+	store_keep(w->st, &o, content[0]);
+	assert_true(recalled(w->st, o.name, 5000, o.time, content[0]));
+	assert_false(recalled(w->st, o.name, 4999, o.time, content[0]));
+	assert_false(recalled(w->st, o.name, 5000, o.time + 1, content[0]));
+	assert_false(recalled(w->st, "job/1-2.end", 5000, o.time, content[0]));
+	store_free(w->st);
+	open_cache(w, 0);
+	store_diskcache_listed(w->st, "az://south/vault");
+	assert_false(recalled(w->st, o.name, 5000, o.time, content[0]));
+	store_diskcache_listed(w->st, "az://north/vault");
+	assert_true(recalled(w->st, o.name, 5000, o.time, content[0]));
+	assert_int_equal(each_file(flip, &(struct test_random){ 7 }), 1);
+	store_free(w->st);
+	open_cache(w, 0);
+	store_diskcache_listed(w->st, "az://north/vault");
+	assert_false(recalled(w->st, o.name, 5000, o.time, content[0]));	/* it is asked for anew */
+	o.size = STORE_KEEP_MAX + 1;
+	store_keep(w->st, &o, content[0]);
+	assert_false(recalled(w->st, o.name, o.size, o.time, content[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_cache_lets_go_of_what_was_used_longest_ago, start, stop),
 		cmocka_unit_test_setup_teardown(a_folder_that_others_may_write_to_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(processes_and_threads_share_a_folder, start, stop),
+		cmocka_unit_test_setup_teardown(what_a_list_showed_is_kept_by_address_name_size_and_time, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,16 +53,17 @@ static void count(void *arg, const struct verify_fault *f)
 	l->faults++;
 }
 
-static unsigned verify_while_leaving(bool marked)
+static unsigned verify_while_leaving(bool marked, bool keys)
 {
 	struct verify_result result;
 	struct leaving l = { .marked = marked };
-	struct verify q = { .sample = 1, .fault = count, .arg = &l, .threads = 1, .structure_only = true };
+	struct verify q = { .sample = 1, .fault = count, .arg = &l, .threads = 1 };
 	struct world w;
 
 	world_open(&w, &r, 3);
-	l.v = q.v = fixture_vault(w.f);
+	l.v = fixture_vault(w.f);
 	assert_non_null(l.v);
+	q.v = keys ? l.v : NULL;
 	q.st = vault_store(l.v);
 	clockstore_before(w.clock, CLOCK_GET, "seg/", go, &l);
 	assert_int_equal(verify_run(&q, &result, NULL), 0);
@@ -75,13 +76,15 @@ static unsigned verify_while_leaving(bool marked)
 static void what_expired_meanwhile_is_no_damage(void **state)
 {
 	(void)state;
-	assert_int_equal(verify_while_leaving(true), 0);
+	assert_int_equal(verify_while_leaving(true, true), 0);
+	assert_int_equal(verify_while_leaving(true, false), 0);
 }
 
 static void what_merely_went_is(void **state)
 {
 	(void)state;
-	assert_true(verify_while_leaving(false) > 0);
+	assert_true(verify_while_leaving(false, true) > 0);
+	assert_true(verify_while_leaving(false, false) > 0);
 }
 
 int main(void)

@@ -39,7 +39,7 @@ static int take_list(struct vault *v, const char *vm, struct job_record **list, 
 static int run_list(const struct invocation *in)
 {
 	struct error err = ERROR_INIT;
-	AUTO(vault_free) struct vault *v = vault_from_options(in->operands[0], in->options, &err);
+	AUTO(vault_free) struct vault *v = vault_from_options_kept(in->operands[0], in->options, &err);
 	AUTO(free) struct job_record *list = NULL;
 	json_t *jobs;
 	size_t n = 0;
@@ -203,7 +203,7 @@ const struct command cmd_jobs_list = {
 		"elsewhere after a quarter of an hour. Records of jobs that ended are kept for 400 days.",
 	.example = "  adebackup jobs list /backup --vault-key vault.key\n"
 		   "  adebackup jobs list /backup web1 --vault-key vault.key --json",
-	.groups = G_VAULT,
+	.groups = G_VAULT | G_LISTS,
 	.vault = true,
 	.run = run_list,
 };

@@ -118,7 +118,7 @@ static int show_all(struct listing *l, struct vault *v, const struct point_name 
 			return error_set(err, ENOMEM, "out of memory");
 		b->v = v;
 		b->name = names + at;
-		rc = parallel_each(some, PARALLEL_READS, read_one, b, err);
+		rc = parallel_each(some, store_at_once(vault_store(v)), read_one, b, err);
 		for (size_t i = 0; i < some && rc == 0; i++)
 			rc = show(l, b, i, at + i + 1 == n || strcmp(names[at + i].vm_id, names[at + i + 1].vm_id), err);
 	}
@@ -147,7 +147,7 @@ static int run(const struct invocation *in)
 {
 	struct listing l = { .in = in, .points = json_array() };
 	struct error err = ERROR_INIT;
-	AUTO(vault_free) struct vault *v = vault_from_options(in->operands[0], in->options, &err);
+	AUTO(vault_free) struct vault *v = vault_from_options_kept(in->operands[0], in->options, &err);
 	int said;
 
 	if (!v || list_points(&l, v, &err) < 0) {
@@ -171,7 +171,7 @@ const struct command cmd_list = {
 		"copy of the vault.",
 	.example = "  adebackup list /backup --vault-key vault.key\n"
 		   "  adebackup list /backup web1 --vault-key vault.key --json",
-	.groups = G_VAULT,
+	.groups = G_VAULT | G_LISTS,
 	.vault = true,
 	.run = run,
 };

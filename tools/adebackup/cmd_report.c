@@ -26,7 +26,7 @@ static int run(const struct invocation *in)
 	__attribute__((cleanup(vault_report_clear_cleanup))) struct vault_report r = { .n_jobs = 0 };
 	const char *path = options_get(in->options, OPT_HTML);
 	struct error err = ERROR_INIT;
-	AUTO(vault_free) struct vault *v = vault_from_options(in->operands[0], in->options, &err);
+	AUTO(vault_free) struct vault *v = vault_from_options_kept(in->operands[0], in->options, &err);
 	char address[1024];
 	int said;
 
@@ -51,7 +51,7 @@ const struct command cmd_report = {
 		"and the last jobs. The page needs nothing else and loads nothing.\n\n"
 		"Ends with 3 where somebody has to act: a backup failed or is late, a point is damaged.",
 	.example = "  adebackup report /backup --vault-key vault.key --html /var/www/backup.html",
-	.groups = G_VAULT | G_REPORT,
+	.groups = G_VAULT | G_REPORT | G_LISTS,
 	.vault = true,
 	.run = run,
 };

@@ -249,10 +249,10 @@ OPTION(MODE, "mode", "MODE", G_MOUNT,
        "permissions of the files, octal (0400; 0440 with gid; 0444 with allow_other alone)")
 OPTION(READ_DEADLINE, "read-deadline", "SECONDS", G_MOUNT,
        "a read that takes longer fails with EIO; 0: wait for ever (120)")
-OPTION(DISKCACHE, "diskcache", "DIR", G_MOUNT,
-       "keep what a vault's mount fetches in this folder of yours, sealed as it is in the vault; any "
+OPTION(DISKCACHE, "diskcache", "DIR", G_MOUNT | G_LISTS,
+       "keep what a vault's mount fetches, or a list shows, in this folder of yours, sealed as it is in the vault; any "
        "number of mounts may share it")
-OPTION(DISKCACHE_SIZE, "diskcache-size", "SIZE", G_MOUNT,
+OPTION(DISKCACHE_SIZE, "diskcache-size", "SIZE", G_MOUNT | G_LISTS,
        "how much that folder may hold; what was used longest ago goes first (10G)")
 OPTION(RECORD_TRACE, "record-trace", "NAME", G_MOUNT,
        "of one VM of a vault: note what is read in the first ten minutes and keep it in the vault")

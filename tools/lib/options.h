@@ -52,6 +52,7 @@ enum option_group {
 	G_JOB	 = 1 << 18,	/* is a job */
 	G_RUN	 = 1 << 19,	/* runs policies */
 	G_REPORT = 1ull << 38,	/* tells of a vault */
+	G_LISTS	 = 1ull << 39,	/* looks at lists of a vault */
 	G_POLICY = 1ull << 32,	/* describes a policy */
 	G_PROTECT = 1ull << 33,	/* protects VMs */
 	G_UNPROTECT = 1ull << 34,

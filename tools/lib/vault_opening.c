@@ -2,12 +2,14 @@
 #include "tools/lib/vault_opening.h"
 #include "fs/image/webfile.h"
 #include "fs/keys/keyfile.h"
+#include "fs/store/diskcache.h"
 #include "tools/lib/key_options.h"
 #include "tools/lib/prompt.h"
 #include "tools/lib/store_opening.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int one_of_several(struct error *err)
@@ -127,6 +129,34 @@ void vault_last_words(struct vault *v, bool failed)
 {
 	if (v)
 		store_hurry(vault_store(v), failed ? 15000 : 60000);
+}
+
+/* What tells this vault from others that share the folder; never a query, which may be a SAS. */
+static void address_of(const char *vault, const struct options *o, char *out, size_t size)
+{
+	const char *endpoint = options_get(o, OPT_ENDPOINT);
+	AUTO(free) char *path = store_is_remote(vault) ? NULL : realpath(vault, NULL);
+
+	snprintf(out, size, "%s", path ? path : vault);
+	if (!path)
+		snprintf(out, size, "%.*s %.200s", (int)strcspn(vault, "?"), vault, endpoint ? endpoint : "");
+}
+
+struct vault *vault_from_options_kept(const char *vault, const struct options *o, struct error *err)
+{
+	const char *folder = options_get(o, OPT_DISKCACHE);
+	struct store *st = store_from_options(vault, false, o, err);
+	char address[512];
+
+	if (st && folder && (st = store_diskcache_new(st, folder, options_number(o, OPT_DISKCACHE_SIZE, 0), err))) {
+		address_of(vault, o, address, sizeof(address));
+		store_diskcache_listed(st, address);
+	}
+	if (st)
+		return vault_from_store(st, vault, o, err);
+	if (!err->object[0])
+		error_object(err, "%s", vault);
+	return NULL;
 }
 
 static bool names_vault_key(const struct options *o)

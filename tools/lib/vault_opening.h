@@ -26,6 +26,9 @@ static inline void vault_secret_clear_cleanup(struct vault_secret *v) { vault_se
  * NULL: ENOENT, EKEYREJECTED, ENOKEY, EBADMSG, … */
 struct vault *vault_from_options(const char *vault, const struct options *o, struct error *err);
 
+/* For a look at lists: what they show is kept in the folder that --diskcache names, and taken from there. */
+struct vault *vault_from_options_kept(const char *vault, const struct options *o, struct error *err);
+
 /* The same of a store that is open; taken. */
 struct vault *vault_from_store(struct store *st_taken, const char *vault, const struct options *o, struct error *err);
 

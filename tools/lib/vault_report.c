@@ -108,7 +108,7 @@ static int add_vms_with_points(struct vault *v, struct vault_report *r, struct e
 	}
 	first[r->n_vms] = n;
 	all = (struct reading){ v, r->vm, names, first };
-	return parallel_each(r->n_vms, PARALLEL_READS, read_newest, &all, err);
+	return parallel_each(r->n_vms, store_at_once(vault_store(v)), read_newest, &all, err);
 }
 
 static void add_items(struct vault_report *r)
