@@ -4,7 +4,7 @@
  * vault in a folder is written.
  *	DIROPS_KILL="KIND STEP N"  kill -9 this process at the N-th time.  KIND
  *	    chunk: STEP read, of DIROPS_SOURCE.  KIND session vm segment map refs
- *	    manifest exp cond claim log: STEP write half sync mkdir link linked
+ *	    manifest exp cond claim log item batch: STEP write half sync mkdir link linked
  *	    folder: before the put's write, in the middle of it, before its fsync,
  *	    after a folder was made, before its link, after it, before the folder's
  *	    fsync.  KIND pt/ ref/ seg/ cond/ ses/: STEP remove removed: before an
@@ -134,6 +134,8 @@ static const char *kind_of(const unsigned char *p, size_t len)
 	case 10: return "vm";
 	case 11: return "log";
 	case 13: return "refs";
+	case 16: return "item";
+	case 18: return "batch";
 	default: return "other";
 	}
 }
