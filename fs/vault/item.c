@@ -160,6 +160,17 @@ int item_list(struct vault *v, struct item **out, size_t *n, struct error *err)
 	return list(v, NULL, out, n, err);
 }
 
+/* The number behind all records there are, whether they count or not. */
+static int find_next(struct vault *v, const char *vm_id, uint64_t *next, struct error *err)
+{
+	AUTO(free) struct numbered *rows = NULL;
+	size_t n = 0;
+	int rc = numbered_list(v, FOLDER, vm_id, &rows, &n, err);
+
+	*next = rc == 0 && n ? rows[0].number + 1 : 0;
+	return rc;
+}
+
 int item_get(struct vault *v, const char *vm, struct item *out, struct error *err)
 {
 	struct item *found;
@@ -173,15 +184,16 @@ int item_get(struct vault *v, const char *vm, struct item *out, struct error *er
 	rc = list(v, id, &found, &n, err);
 	if (rc < 0)
 		return rc;
-	if (!n) {
+	if (!n && (rc = find_next(v, id, &out->next, err)) == 0) {
 		error_set(err, ENOENT, "the vault protects no VM '%.127s'", vm);
 		error_next(err, "Protect it: adebackup protect VAULT %.100s --policy P --disk os=SOURCE …", vm);
 		rc = -ENOENT;
-	} else if (found[0].unreadable) {
+	} else if (n && found[0].unreadable) {
+		out->next = found[0].next;
 		error_set(err, EBADMSG, "the record of the protected item '%.127s' is damaged", vm);
 		error_next(err, "`adebackup verify` names it; `adebackup protect` writes it anew.");
 		rc = -EBADMSG;
-	} else {
+	} else if (n) {
 		*out = found[0];
 		found[0] = (struct item){ .number = 0 };
 	}

@@ -53,7 +53,8 @@ void item_list_free(struct item *list, size_t n);
 
 /* All items by name; *list is to be freed with item_list_free(). */
 int item_list(struct vault *v, struct item **list, size_t *n, struct error *err);
-/* -ENOENT with words: no such item.  A damaged record is -EBADMSG here. */
+/* -ENOENT with words: no such item.  A damaged record is -EBADMSG here.  Either way
+ * out->next is free: behind a record that does not count, as its writer died. */
 int item_get(struct vault *v, const char *vm, struct item *out, struct error *err);
 /* Is the VM in soft delete?  For all who would show or restore its points; one
  * listing where there is no item.  0 or -errno; what cannot be read is not deleted. */

@@ -99,6 +99,30 @@ static void the_newest_record_counts(void **state)
 	world_close(&w);
 }
 
+/* Records that a dead writer left and that do not count are in nobody's way. */
+static void the_next_writer_goes_on(struct clockstore *as_left, struct fixture *f)
+{
+	static const char *const names[] = { "a", "b", "web1" };
+	struct clockstore *c = clockstore_copy(as_left);
+	struct vault *v;
+
+	clockstore_stop_after(c, -1);
+	v = open_over(c, f);
+	for (int i = 0; i < 3; i++) {
+		struct item there, it = item_of(names[i], ITEM_PROTECTED);
+		int rc = item_get(v, names[i], &there, NULL);
+
+		assert_true(rc == 0 || rc == -ENOENT);
+		it.next = there.next;
+		assert_int_equal(item_put(v, &it, 1, NULL), 0);
+		item_clear(&there);
+		item_clear(&it);
+	}
+	assert_int_equal(count(v), 3);
+	vault_free(v);
+	clockstore_free(c);
+}
+
 /* Three items, their writer dies at its n-th put, heard of or not. */
 static bool put_three_and_die(struct world *w, int n, size_t *seen)
 {
@@ -116,6 +140,7 @@ static bool put_three_and_die(struct world *w, int n, size_t *seen)
 	for (int i = 0; i < 3; i++)
 		item_clear(&three[i]);
 	vault_free(v);
+	the_next_writer_goes_on(c, w->f);
 	after = clockstore_copy(c);
 	clockstore_stop_after(after, -1);
 	again = open_over(after, w->f);

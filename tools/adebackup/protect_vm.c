@@ -289,23 +289,10 @@ static int begin(struct protecting *p, struct vault *v, const char *vm, const ch
 	struct item *it = &p->item;
 	int rc = item_get(v, vm, it, err);
 
-	if (rc == -ENOENT) {
+	if (rc == -ENOENT || rc == -EBADMSG)	/* written anew, behind what is damaged or does not count */
 		error_clear(err);
-	} else if (rc == -EBADMSG) {	/* written anew, behind what is damaged */
-		struct item *list;
-		size_t n;
-
-		error_clear(err);
-		rc = item_list(v, &list, &n, err);
-		if (rc < 0 || vault_vm_id(v, vm, it->vm_id) < 0)
-			return rc;
-		for (size_t i = 0; i < n; i++)
-			if (!strcmp(list[i].vm_id, it->vm_id))
-				it->next = list[i].next;
-		item_list_free(list, n);
-	} else if (rc < 0) {
+	else if (rc < 0)
 		return rc;
-	}
 	if (it->state == ITEM_DELETED)
 		return item_deleted_error(vm, err);
 	if (it->state == ITEM_STOPPED || !it->created)
