@@ -80,15 +80,23 @@ static bool may_be_wide(struct readahead_share *share, const struct stream *s)
 	return may;
 }
 
+/* A file of a guest that starts ends after some megabytes; what has gone on for longer goes on. */
+static uint64_t part_of(uint64_t read)
+{
+	if (read < 2 * READAHEAD_SOON || read >= READAHEAD_LONG)
+		return read / 2;
+	return read / 4 > READAHEAD_SOON ? read / 4 : READAHEAD_SOON;
+}
+
 static void grow(struct readahead *r, struct stream *s)
 {
-	uint64_t read = s->next - s->begin, max = read / 4;
+	uint64_t read = s->next - s->begin, part = part_of(read);
 
-	if (max > READAHEAD_WIDE)
-		max = READAHEAD_WIDE;
-	if (max < READAHEAD_MAX || !may_be_wide(r->share, s))
-		max = READAHEAD_MAX;
-	s->window = read < READAHEAD_MIN ? 0 : read / 2 < max ? read / 2 : max;
+	if (part > READAHEAD_MAX && !may_be_wide(r->share, s))
+		part = READAHEAD_MAX;
+	if (part > READAHEAD_WIDE)
+		part = READAHEAD_WIDE;
+	s->window = read < READAHEAD_MIN ? 0 : part;
 }
 
 /* So much of the window is used up that more is asked for, so that several requests are always under way. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How far to read ahead of one open file: follows up to 8 streams of reads in
- * it (a guest has several) by the offsets they read at.  A window opens when a
- * stream reads on where it was, doubles as it goes on, and is gone when it
- * jumps.  Over a long line a server's connections stand idle for a round trip
- * between two requests, which costs the less the more are under way: a stream
- * that has been read for long gets a wider window, a quarter of what it has
- * read, if no other stream of the mount has one.
+ * it (a guest has several) by the offsets they read at.  The window is a quarter
+ * to half of what a stream has read on so far, so that no more than that is
+ * fetched in vain when it ends or jumps.  Over a long line a late answer stops
+ * the reader, and with him the next requests, which costs the less the more are
+ * under way: one stream of a mount may have a wider window than the others.
  */
 #ifndef ADE_FS_IMAGE_READAHEAD_H
 #define ADE_FS_IMAGE_READAHEAD_H
@@ -17,7 +16,9 @@
 #include <stdint.h>
 
 #define READAHEAD_STREAMS 8u
-#define READAHEAD_MIN (256u << 10)
+#define READAHEAD_MIN (256u << 10)	/* before it has read so much it has no window */
+#define READAHEAD_SOON (1u << 20)	/* up to here it is half of what was read, then a quarter */
+#define READAHEAD_LONG (16u << 20)	/* and half again once so much was read */
 #define READAHEAD_MAX (8u << 20)
 #define READAHEAD_WIDE (24u << 20)
 #define READAHEAD_STEP (2u << 20)	/* is asked for at once, at most */
@@ -26,7 +27,7 @@ struct stream {
 	uint64_t begin;			/* where it has read from */
 	uint64_t next;			/* where it reads on */
 	uint64_t ahead;			/* up to here has been asked for */
-	uint64_t window;		/* bytes; 0: not seen reading on yet */
+	uint64_t window;		/* bytes; 0: it has not read on for long enough */
 	uint64_t used;
 };
 

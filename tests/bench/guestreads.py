@@ -104,10 +104,11 @@ def kept_overlay(guest):
     """A folder with what boot changes in the disk to start it decrypted, before the guest wrote much."""
     kept = os.path.join(guest.dir, "kept-overlay")
     if not os.path.exists(kept):
-        log = os.path.join(guest.dir, "log")
-        child = guest.boot(log, "--decrypted", "--snapshot-out", kept + ".new/")
-        wait_for(log, rb".", child)
-        end(child)
+        with tempfile.TemporaryDirectory(prefix="adebench.", dir=guest.dir) as tmp:
+            log = os.path.join(tmp, "log")
+            child = guest.boot(log, "--decrypted", "--snapshot-out", kept + ".new/")
+            wait_for(log, rb".", child)
+            end(child)
         os.rename(kept + ".new", kept)
     return kept
 
