@@ -46,7 +46,7 @@ int http_response_line(struct http_response *rs, const char *line, size_t len)
 
 const char *http_header_nth(const struct http_response *rs, const char *name, unsigned n)
 {
-	const char *p = rs->headers, *end = p + rs->headers_len;
+	const char *p = rs->headers, *end = p ? p + rs->headers_len : NULL;
 
 	while (p && p < end) {
 		const char *value = p + strlen(p) + 1;

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* Pairs of strings, no more than there may be, each found under its own name. */
 static void check(const struct http_response *rs)
 {
-	const char *p = rs->headers, *end = p + rs->headers_len;
+	const char *p = rs->headers, *end = p ? p + rs->headers_len : NULL;
 
 	if (rs->headers_len > HTTP_HEADERS_MAX)
 		abort();
