@@ -26,7 +26,7 @@ said '[.alerts[] | select(.level == "red" and (.text | contains("does the timer 
 expect_status 1 "$A" run "$V" --vault-key "$K" -q
 expect_status 0 "$A" backup "$V" loose --vault-key "$K" --disk os=os.raw -q
 status=3 report
-said '.alerts[0].level == "red" and .alerts[0].vm == "gone" and (.alerts[0].text | contains("UserErrorVmNotInDesirableState"))'
+said '.alerts[0].level == "red" and .alerts[0].vm == "gone" and (.alerts[0].text | startswith("its last backup by policy failed; UserErrorVmNotInDesirableState"))'
 said '[.alerts[] | select(.vm == "loose") | .level] | contains(["info"])'
 said '[.alerts[] | select(.vm == "good") | .level] == ["amber"]'
 said '.vms == 4 and .points == 3'

@@ -38,6 +38,7 @@ static void about_backups(struct vault_report *r, const struct report_vm *m)
 {
 	const struct due_item *d = m->item;
 	const struct job_record *j = m->last_job;
+	char many[16] = "";
 	int64_t late;
 
 	if (d->state == DUE_NEVER && d->item.state == ITEM_PROTECTED)
@@ -46,8 +47,10 @@ static void about_backups(struct vault_report *r, const struct report_vm *m)
 		alert(r, REPORT_INFO, m->vm, "is deleted; its points go when the soft delete ends");
 	if (d->state == DUE_NEVER)
 		return;
+	if (d->failures > 1)
+		snprintf(many, sizeof(many), " %u", d->failures);
 	if (d->failures)
-		alert(r, REPORT_RED, m->vm, "its last %u backup%s by policy failed%s%.60s%s%.200s", d->failures, d->failures > 1 ? "s" : "",
+		alert(r, REPORT_RED, m->vm, "its last%s backup%s by policy failed%s%.60s%s%.200s", many, *many ? "s" : "",
 		      j && j->code[0] ? "; " : "", j ? j->code : "", j && j->error.text[0] ? ": " : "", j ? j->error.text : "");
 	late = r->due.now - policy_slot_after(d->policy, d->last > d->item.since ? d->last : d->item.since);
 	if (d->state == DUE_NOW && late > LATE_SECONDS)

@@ -28,13 +28,13 @@ static const char style[] =
 	".box{background:var(--card);border:1px solid var(--line);border-radius:.3rem;overflow-x:auto}"
 	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .7rem;border-top:1px solid var(--line);"
 	"vertical-align:top}thead th{border-top:0;color:var(--soft);font-weight:600;white-space:nowrap}"
-	"td{overflow-wrap:break-word;max-width:30rem}.n,.state{white-space:nowrap;font-variant-numeric:tabular-nums}.state{color:var(--c);font-weight:600}\n"
+	"td{overflow-wrap:break-word;max-width:30rem}.name{font-weight:600}.n,.state{white-space:nowrap;font-variant-numeric:tabular-nums}.state{color:var(--c);font-weight:600}\n"
 	".days{white-space:nowrap;font-family:'DejaVu Sans Mono',monospace;letter-spacing:.1em}.days i{font-style:normal;color:var(--c)}\n"
 	"svg{display:block;width:100%;height:auto;padding:.6rem}svg text{fill:var(--soft);font-size:12px}"
 	".grid{stroke:var(--line)}.area{fill:var(--fill)}.curve{fill:none;stroke:var(--plot);stroke-width:2}\n"
-	"@media (max-width:46rem){svg text{font-size:22px}svg .wide{display:none}table,tbody,tr,td{display:block}thead{display:none}"
+	"@media (max-width:46rem){svg text{font-size:26px}svg .wide{display:none}table,tbody,tr,td{display:block}thead{display:none}"
 	"tr{border-top:1px solid var(--line);padding:.5rem 0}tr:first-child{border-top:0}td{border:0;padding:.12rem .8rem;"
-	"display:grid;grid-template-columns:7.5rem 1fr;gap:.5rem}td::before{content:attr(data-l);color:var(--soft);font-family:system-ui,'DejaVu Sans',sans-serif;letter-spacing:0}td{overflow-wrap:anywhere}.n{white-space:normal}}\n";
+	"display:grid;grid-template-columns:7.5rem 1fr;gap:.5rem}td::before{content:attr(data-l);color:var(--soft);font-weight:400;font-family:system-ui,'DejaVu Sans',sans-serif;letter-spacing:0}td{overflow-wrap:anywhere}.n{white-space:normal}}\n";
 
 void report_put(FILE *f, const char *text)
 {

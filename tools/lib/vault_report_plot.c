@@ -2,11 +2,13 @@
 #include "tools/lib/size_text.h"
 #include "tools/lib/vault_report_private.h"
 
+#include <string.h>
+
 #define WIDTH 920.0
-#define HEIGHT 260.0
-#define LEFT 90.0
+#define HEIGHT 280.0
+#define LEFT 120.0		/* room for "512 GiB" in the narrow form's letters */
 #define RIGHT 30.0
-#define TOP 16.0
+#define TOP 26.0
 #define BOTTOM 34.0
 #define X_TICKS 4
 #define Y_TICKS 4
@@ -38,14 +40,27 @@ static double round_up(double bytes)
 				return step[i] * unit;
 }
 
+/* Round as it is: "8 MiB", not "8.0 MiB". */
+static void put_size(FILE *f, double bytes)
+{
+	struct size_text t = size_text((uint64_t)bytes);
+	char *zero = strstr(t.text, ".0 ");
+
+	if (zero)
+		memmove(zero, zero + 2, strlen(zero + 2) + 1);
+	fputs(t.text, f);
+}
+
 static void put_axes(const struct plot *p)
 {
 	for (int i = 0; i <= Y_TICKS; i++) {
 		double bytes = p->most * i / Y_TICKS, y = y_of(p, bytes);
 
 		fprintf(p->f, "<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%.0f\" y=\"%.1f\" "
-			"text-anchor=\"end\">%s</text>\n", LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4,
-			i ? size_text((uint64_t)bytes).text : "0");
+			"text-anchor=\"end\">", LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4);
+		if (i)
+			put_size(p->f, bytes);
+		fputs(i ? "</text>\n" : "0</text>\n", p->f);
 	}
 	for (int i = 0; i <= X_TICKS; i++) {
 		int64_t day = p->first + (p->last - p->first) * i / X_TICKS;

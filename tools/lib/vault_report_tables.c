@@ -100,7 +100,9 @@ static void put_items(FILE *f, const struct vault_report *r)
 		bool next = m->item && m->item->state != DUE_NEVER;
 
 		fputs("<tr>", f);
-		text_cell(f, "VM", m->vm);
+		cell(f, "VM", "name");
+		report_put(f, m->vm);
+		end_cell(f);
 		put_state(f, m);
 		text_cell(f, "policy", m->item && m->item->item.policy[0] ? m->item->item.policy : "–");
 		time_cell(f, "last point", m->last);
