@@ -43,14 +43,16 @@ def prune(vault, key, *more):
     return json.loads(run("prune", vault, "--vault-key", key, "--keep-last", str(KEEP), "--json", *more))
 
 
-def read_seconds(vault, key, to):
-    best = None
-    for _ in range(5):
-        shutil.rmtree(to, ignore_errors=True)
-        begin = time.monotonic()
-        run("restore", vault, "vm", "--vault-key", key, "--to", to, "--as", "encrypted")
-        took = time.monotonic() - begin
-        best = took if best is None else min(best, took)
+def read_seconds(vaults, to):
+    """The best of fifteen restores of each; in turns, because a busy machine is slow for seconds at a time."""
+    best = [None] * len(vaults)
+    for _ in range(15):
+        for i, (vault, key) in enumerate(vaults):
+            shutil.rmtree(to, ignore_errors=True)
+            begin = time.monotonic()
+            run("restore", vault, "vm", "--vault-key", key, "--to", to, "--as", "encrypted")
+            took = time.monotonic() - begin
+            best[i] = took if best[i] is None else min(best[i], took)
     return best
 
 
@@ -83,7 +85,7 @@ def main():
         fresh, k2 = work + "/fresh", work + "/key2"
         run("init", fresh, "--vault-key", k2)
         run("backup", fresh, "vm", "--vault-key", k2, "--disk", "os=" + disk)
-        old, new = read_seconds(vault, key, work + "/r"), read_seconds(fresh, k2, work + "/r")
+        old, new = read_seconds([(vault, key), (fresh, k2)], work + "/r")
         print("%d points of a disk of %d MiB, 1 %% of its 4 KiB blocks changed between two: %.1f MiB.  Of it 7 points kept "
               "and compacted (%d segments given up, %d points rewritten): %.1f MiB, %.2f times the %.1f MiB that live.  "
               "The newest point is restored in %.2f s, a fresh backup's in %.2f s: %d %%." %
