@@ -45,7 +45,8 @@ all() {	# KEY OPTIONS…: what they say
 asked() {	# COMMAND…: how many points and jobs the server was asked for
 	: >logs/access
 	"$@" >said || fail "$*"
-	sleep 0.3	# a line comes when its request is over for the server
+	curl -s --noproxy '*' -o /dev/null "http://127.0.0.1:$port/over"	# its line comes when those before are there
+	wait_for 20 grep -q '"GET /over' logs/access
 	grep -cE '"GET /vault/(pt|job)/[^ ]*[^/ ] HTTP' logs/access || :
 }
 
