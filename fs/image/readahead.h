@@ -17,7 +17,7 @@
 
 #define READAHEAD_STREAMS 8u
 #define READAHEAD_MIN (256u << 10)	/* before it has read so much it has no window */
-#define READAHEAD_SOON (1u << 20)	/* up to here it is half of what was read, then a quarter */
+#define READAHEAD_SOON (512u << 10)	/* up to here it is half of what was read, then a quarter */
 #define READAHEAD_LONG (16u << 20)	/* and half again once so much was read */
 #define READAHEAD_MAX (8u << 20)
 #define READAHEAD_WIDE (24u << 20)

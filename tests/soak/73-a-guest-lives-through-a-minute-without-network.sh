@@ -27,7 +27,8 @@ far "$A" backup s3://cut/v web1 --disk "os=$guest/os.raw" "${store[@]}" >/dev/nu
 
 log=$guest_logs/cut.log
 rm -f "$log"
-converse cut.log nsenter -t "$near_pid" -n "$A" boot s3://cut/v web1 "${store[@]}" --decrypted <<-END &
+"$ROOT/tests/lib/console" "$log" nsenter -t "$near_pid" -n "$A" boot s3://cut/v web1 "${store[@]}" --decrypted \
+	>"$T/said" 2>"$T/err" <<-END &
 	$(log_in '/dev/[a-z0-9/-]*')
 	refuse I/O error|EXT4-fs error
 	shell 60 echo 3 >/proc/sys/vm/drop_caches; echo reading''-begins
@@ -44,11 +45,13 @@ wait_for "$guest_wait" begun
 talks || fail "the guest did not come up: $(tail -5 "$T/err")"
 
 sleep 1
+dir=$(awk '$1 == "s3://cut/v" { at = $2 } END { print at }' /proc/self/mounts)
+[ -n "$dir" ] || fail "the guest's disk is not mounted: $(cat /proc/self/mounts)"
 say "no packet passes for $CUT seconds"
 cut_line
 start=$SECONDS slowest=0
 while [ $((SECONDS - start)) -lt "$CUT" ]; do
-	for words in "$A mounts" "$A mounts --json" "df" "sync -f $T" "ls $T" "cat /proc/mounts"; do
+	for words in "$A mounts $dir" "$A mounts --json $dir" "df $dir" "ls $dir" "cat $dir/stats.json" "sync -f $T"; do
 		began=$(date +%s%N)
 		# shellcheck disable=SC2086
 		timeout 5 $words >/dev/null || fail "no answer: $words"
