@@ -20,14 +20,14 @@ want=$(cd "$T" && find usr -xdev -type f | LC_ALL=C sort | xargs -d '\n' cat | s
 rm -r "${T:?}/usr"
 
 make_line 200 750
-serve_s3_far cut
+serve_s3_far guest
 store=(--endpoint "$E" --allow-http --vault-key "$K" --keys "$T/keys")
-far "$A" init s3://cut/v --endpoint "$E" --allow-http --vault-key "$K" >/dev/null
-far "$A" backup s3://cut/v web1 --disk "os=$guest/os.raw" "${store[@]}" >/dev/null
+far "$A" init s3://guest/v --endpoint "$E" --allow-http --vault-key "$K" >/dev/null
+far "$A" backup s3://guest/v web1 --disk "os=$guest/os.raw" "${store[@]}" >/dev/null
 
 log=$guest_logs/cut.log
 rm -f "$log"
-"$ROOT/tests/lib/console" "$log" nsenter -t "$near_pid" -n "$A" boot s3://cut/v web1 "${store[@]}" --decrypted \
+"$ROOT/tests/lib/console" "$log" nsenter -t "$near_pid" -n "$A" boot s3://guest/v web1 "${store[@]}" --decrypted \
 	>"$T/said" 2>"$T/err" <<-END &
 	$(log_in '/dev/[a-z0-9/-]*')
 	refuse I/O error|EXT4-fs error
@@ -45,7 +45,7 @@ wait_for "$guest_wait" begun
 talks || fail "the guest did not come up: $(tail -5 "$T/err")"
 
 sleep 1
-dir=$(awk '$1 == "s3://cut/v" { at = $2 } END { print at }' /proc/self/mounts)
+dir=$(awk '$1 == "s3://guest/v" { at = $2 } END { print at }' /proc/self/mounts)
 [ -n "$dir" ] || fail "the guest's disk is not mounted: $(cat /proc/self/mounts)"
 say "no packet passes for $CUT seconds"
 cut_line
