@@ -14,5 +14,5 @@ date +%s >clock
 "$ROOT/tests/fake/s3" store --clock "$T/clock" --page 1000 --bucket vaults 2>s3.log &
 defer kill $!
 wait_for 30 test -s store/port
-/usr/bin/python3 "$ROOT/tests/lib/service_days.py" "http://127.0.0.1:$(cat store/port)" "$T/clock" "${DAYS:-60}" ${SEED:+"$SEED"} | tee days
+/usr/bin/python3 "$ROOT/tests/lib/service_days.py" "http://127.0.0.1:$(cat store/port)" "$T/clock" "${DAYS:-20}" ${SEED:+"$SEED"} | tee days
 expect_text '^[0-9]+ days: [0-9]+ points made, [0-9]+ prunes, [0-9]+ let expire, 2 edits' days
