@@ -3,7 +3,7 @@
 # What commands say with --json, and info.json, has the keys that adebackup-json(5) lists and no
 # others; each listed key is seen; each command has its place in the page.
 . "$(dirname "$0")/lib.sh"
-require mke2fs cryptsetup sfdisk jq openssl
+require mke2fs cryptsetup sfdisk jq openssl qemu-img
 require_root
 A=$B/adebackup
 page=$ROOT/tools/man/adebackup-json.5.in
@@ -57,6 +57,14 @@ truncate -s 50M "$T/front.raw"
 printf 'start=2048, size=98304\n' | sfdisk -q --label gpt "$T/front.raw"
 dd if="$T/front" of="$T/front.raw" bs=1M seek=1 conv=notrunc,sparse status=none
 json 0 inspect "$T/front.raw" --bek "$T/pass"
+mkdir "$T/left"
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on "$T/v" "$T/left/os.vhd"
+head -c 1M /dev/zero >"$T/left/data.vhd"
+jq -n '{name: "vm1", "properties.storageProfile": {osDisk: {osType: "Windows", name: "os", vhd: {uri: "https://a.blob.core.windows.net/c/os.vhd"}},
+	dataDisks: [{lun: 0, name: "data", vhd: {uri: "https://a.blob.core.windows.net/c/data.vhd"}}]}}' >"$T/left/config-vm1-1.json"
+json 0 inspect "$T/left" --bek "$bek"
+rm "$T/left/data.vhd"
+json 0 inspect "$T/left" --bek "$bek"
 json 0 mount "$T/v" "$T/m" --bek "$bek"
 defer unmount "$T/m"
 said info.json "$T/m/info.json"
