@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +169,34 @@ int mount_dir_ask(const char *dir, mode_t *mode)
 	if (mode)
 		*mode = sx.stx_mode;
 	return 0;
+}
+
+/* Nothing can wake who waits for a daemon that does not answer, so another process waits. */
+int mount_dir_ask_within(const char *dir, int ms)
+{
+	struct pollfd answer = { .events = POLLIN };
+	int rc, ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		rc = mount_dir_ask(dir, NULL);
+		_exit(write(ends[1], &rc, sizeof(rc)) != sizeof(rc));
+	}
+	close(ends[1]);
+	answer.fd = ends[0];
+	rc = pid < 0 ? -EAGAIN : -ETIMEDOUT;
+	if (pid > 0 && poll(&answer, 1, ms) == 1) {
+		if (read(ends[0], &rc, sizeof(rc)) != sizeof(rc))
+			rc = -EIO;
+		waitpid(pid, NULL, 0);
+	} else if (pid > 0) {
+		kill(pid, SIGKILL);	/* it goes when the daemon answers or ends */
+	}
+	close(ends[0]);
+	return rc;
 }
 
 /* -EAGAIN: fusermount3 is not there.  Else its exit code. */

@@ -45,6 +45,9 @@ char *mount_dir_resolve(const char *dir, struct error *err);
  * cache, which goes on to answer for a dead one.  *mode (may be NULL): st_mode.
  * 0 or -errno: ENOTCONN, ECONNABORTED (dead), EACCES (another user's), ENOENT. */
 int mount_dir_ask(const char *dir, mode_t *mode);
+/* The same with a deadline: -ETIMEDOUT when nothing answered in ms milliseconds.  Forks: for a process with one
+ * thread. */
+int mount_dir_ask_within(const char *dir, int ms);
 
 /* Unmount; lazily: detach now, finish when the last user has left.
  * 0 or -errno: EBUSY, EPERM, EINVAL (not mounted). */

@@ -13,13 +13,17 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-/* "alive"; "dead": its process is gone; "closed": not ours to look into. */
+#define PATIENCE_MS 3000
+
+/* "alive"; "dead": its process is gone; "silent": nothing answers in time; "closed": not ours to look into. */
 static const char *life_of(const char *dir)
 {
-	int rc = mount_dir_ask(dir, NULL);
+	int rc = mount_dir_ask_within(dir, PATIENCE_MS);
 
 	if (!rc)
 		return "alive";
+	if (rc == -ETIMEDOUT)
+		return "silent";
 	return rc == -ENOTCONN || rc == -ECONNABORTED ? "dead" : "closed";
 }
 
@@ -182,6 +186,8 @@ static void print_mount(const json_t *m)
 	printf("%s\n  source: %s\n", dir, json_string_value(json_object_get(m, "source")));
 	if (!strcmp(state, "dead"))
 		printf("  dead: its process has ended; clear it with: adebackup umount %s\n", dir);
+	else if (!strcmp(state, "silent"))
+		printf("  does not answer; if its process is not to be waited for, clear it with: adebackup umount --lazy %s\n", dir);
 	else if (!strcmp(state, "closed"))
 		printf("  mounted by another user, who did not let you in\n");
 	else if (volumes)
