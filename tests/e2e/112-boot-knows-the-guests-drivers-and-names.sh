@@ -133,11 +133,11 @@ timeout 60 "$A" boot "$T/d" --drill --timeout 3 --json >"$T/out" 2>"$T/err" || t
 diff -r "$T/here" "$T/here.before" || fail "files of this machine were changed"
 
 say "decrypted data disks get the names that the guest's crypttab has for them"
-mkdir -p "$T/root/etc" "$T/keys" "$T/lun0.d" "$T/boot2/grub"
-printf 'a-b /dev/disk/azure/scsi1/lun0 /k luks,nofail\nother /dev/sdc none\nc UUID=%s none\n' 6d1f0a52-0001-4000-8000-000000000001 >"$T/root/etc/crypttab"
-echo root >"$T/root/etc/fstab"
+mkdir -p "$T/system/etc" "$T/keys" "$T/lun0.d" "$T/boot2/grub"
+printf 'a-b /dev/disk/azure/scsi1/lun0 /k luks,nofail\nother /dev/sdc none\nc UUID=%s none\n' 6d1f0a52-0001-4000-8000-000000000001 >"$T/system/etc/crypttab"
+echo root >"$T/system/etc/fstab"
 truncate -s 24M "$T/rootfs"
-mke2fs -q -t ext4 -d "$T/root" "$T/rootfs"
+mke2fs -q -t ext4 -d "$T/system" "$T/rootfs"
 printf 'menuentry a {\n\tlinux /vmlinuz\n\tinitrd /initrd.img\n}\n' >"$T/boot2/grub/grub.cfg"
 truncate -s 32M "$T/boot2fs"
 mke2fs -q -t ext4 -d "$T/boot2" "$T/boot2fs"
@@ -164,10 +164,10 @@ for line in '/dev/mapper/a-b is disk ade-lun0, which is decrypted already' '/dev
 done
 
 say "plain disks that were encrypted once get them, too, where nothing is decrypted now"
-printf 'osencrypt /dev/disk/azure/root-part2 none luks\nplain /dev/disk/azure/scsi1/lun3 /k luks,nofail\nswap /dev/disk/azure/scsi1/lun4 /dev/urandom swap\n' >"$T/root/etc/crypttab"
+printf 'osencrypt /dev/disk/azure/root-part2 none luks\nplain /dev/disk/azure/scsi1/lun3 /k luks,nofail\nswap /dev/disk/azure/scsi1/lun4 /dev/urandom swap\n' >"$T/system/etc/crypttab"
 rm "$T/rootfs"
 truncate -s 24M "$T/rootfs"
-mke2fs -q -t ext4 -d "$T/root" "$T/rootfs"
+mke2fs -q -t ext4 -d "$T/system" "$T/rootfs"
 disk "$T/os2"
 put "$T/boot2fs" "$T/os2" "$p1"
 put "$T/rootfs" "$T/os2" "$p2"

@@ -4,6 +4,7 @@
 # web server) or whose record went stale, is read on by its newer manifest once the old segments have
 # gone; one that has expired and was collected is told as gone, and what is merely missing as damage.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/www.sh"
 require nginx jq curl python3
 require_root
 
@@ -29,21 +30,7 @@ cp os.raw second.raw
 prune
 for days in 2 9; do days_pass $days; prune; done	# the first point has gone, but not its segments
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >nginx.conf <<EOF
-daemon off; worker_processes 1; pid $T/nginx.pid; error_log $T/logs/error; user $(id -un);
-events { worker_connections 256; }
-http {
-	access_log $T/logs/access; root $T/www;
-	client_body_temp_path $T/logs/a; proxy_temp_path $T/logs/b; fastcgi_temp_path $T/logs/c;
-	uwsgi_temp_path $T/logs/d; scgi_temp_path $T/logs/e;
-	server { listen 127.0.0.1:$port; location / { autoindex on; autoindex_format json; } }
-}
-EOF
-nginx -c "$T/nginx.conf" -e "$T/logs/error" 2>logs/start &
-defer kill $!
-wait_for 20 curl -sf --noproxy '*' "http://127.0.0.1:$port/vault/"
-U=http://127.0.0.1:$port/vault
+serve_www vault
 watched() {	# SPEC NAME: mounted in the foreground, what it says in NAME.log
 	mkdir "$2"
 	defer unmount "$T/$2"

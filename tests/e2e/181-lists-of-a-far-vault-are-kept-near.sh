@@ -3,6 +3,7 @@
 # list, jobs list and report of a vault far away ask for each point and each job once where they may keep them near;
 # another vault at the same address, or one that was put back, is never told from what is kept of the first.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/www.sh"
 require nginx jq curl python3
 
 A=$B/adebackup
@@ -19,21 +20,7 @@ make_vault() {	# FOLDER BACKUPS
 make_vault first 4
 make_vault second 3
 cp -a first www/vault
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >nginx.conf <<EOF
-daemon off; worker_processes 1; pid $T/nginx.pid; error_log $T/logs/error; user $(id -un);
-events { worker_connections 256; }
-http {
-	access_log $T/logs/access; root $T/www;
-	client_body_temp_path $T/logs/a; proxy_temp_path $T/logs/b; fastcgi_temp_path $T/logs/c;
-	uwsgi_temp_path $T/logs/d; scgi_temp_path $T/logs/e;
-	server { listen 127.0.0.1:$port; location / { autoindex on; autoindex_format json; } }
-}
-EOF
-nginx -c "$T/nginx.conf" -e "$T/logs/error" 2>logs/start &
-defer kill $!
-wait_for 20 curl -sf --noproxy '*' "http://127.0.0.1:$port/vault/"
-U=http://127.0.0.1:$port/vault
+serve_www vault
 near=(--diskcache "$T/near")
 all() {	# KEY OPTIONS…: what they say
 	local key=$1
@@ -45,8 +32,8 @@ all() {	# KEY OPTIONS…: what they say
 asked() {	# COMMAND…: how many points and jobs the server was asked for
 	: >logs/access
 	"$@" >said || fail "$*"
-	curl -s --noproxy '*' -o /dev/null "http://127.0.0.1:$port/over"	# its line comes when those before are there
-	wait_for 20 grep -q '"GET /over' logs/access
+	curl -s --noproxy '*' -o /dev/null "$U/over"	# its line comes when those before are there
+	wait_for 20 grep -q '"GET /vault/over' logs/access
 	grep -cE '"GET /vault/(pt|job)/[^ ]*[^/ ] HTTP' logs/access || :
 }
 

@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-static int spawn(const char *const argv[], int in, int out, pid_t *pid)
+int program_spawn(const char *const argv[], int in, int out, int errors, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -31,7 +31,10 @@ static int spawn(const char *const argv[], int in, int out, pid_t *pid)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, in, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, 1);
-	posix_spawn_file_actions_adddup2(&actions, out, 2);
+	if (errors < 0)
+		posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	else
+		posix_spawn_file_actions_adddup2(&actions, errors, 2);
 	rc = posix_spawnp(pid, argv[0], &actions, &attr, (char **)argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
@@ -74,7 +77,7 @@ int program_run(const char *const argv[], const char *input, const char *package
 
 	*end = (struct program_end){ 0 };
 	if (!rc)
-		rc = spawn(argv, in, said, &pid);
+		rc = program_spawn(argv, in, said, said, &pid);
 	if (rc == ENOENT) {
 		error_set(err, ENOTSUP, "%s is not installed", argv[0]);
 		error_next(err, "install the package %s", package);

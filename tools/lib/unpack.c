@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/lib/unpack.h"
+#include "tools/lib/run_program.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #define PIECE (256u << 10)
-
-extern char **environ;
 
 static const struct form { const char *magic; size_t len; const char *argv[4], *package; } forms[] = {
 	{ "\x28\xb5\x2f\xfd", 4, { "zstd", "-dcq" }, "zstd" },
@@ -43,27 +41,6 @@ static const struct form *form_of(const void *head, size_t len)
 	return NULL;
 }
 
-static int spawn(const struct form *f, int in, int out, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int rc;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in, 0);
-	posix_spawn_file_actions_adddup2(&actions, out, 1);
-	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	rc = posix_spawnp(pid, f->argv[0], &actions, &attr, (char **)f->argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return rc;
-}
-
 static int start(struct unpack *u, const struct form *f, struct error *err)
 {
 	int to[2], from[2], rc;
@@ -76,7 +53,7 @@ static int start(struct unpack *u, const struct form *f, struct error *err)
 		return error_set(err, errno, "cannot start %s: %s", f->argv[0], strerror(errno));
 	}
 	u->out = from[0];
-	rc = spawn(f, to[1], from[1], &u->pid);
+	rc = program_spawn(f->argv, to[1], from[1], -1, &u->pid);
 	close(to[1]);
 	close(from[1]);
 	if (!rc)
